@@ -53,3 +53,161 @@ class BundleFileMismatch(BundleError):
         "{file} no es el archivo que describe bundle.json: se esperaba sha256 {expected} ({expected_size} bytes) "
         "y se encontró {actual} ({actual_size} bytes). Vuelva a copiar o a descargar el paquete"
     )
+
+
+class HubError(OradorError):
+    """A bundle on the Hugging Face Hub that cannot be had."""
+
+
+class ReferenceInvalid(HubError):
+    """ORADOR_BUNDLE (or the argument of `pull`) pins nothing."""
+
+    en = (
+        "{reference!r} is neither a folder with a bundle nor owner/repo@revision with a revision of 40 hexadecimal digits "
+        "(a branch or tag may change under a running Space). `python -m train publish` prints the reference to use; for a "
+        "repo that exists: python -c \"from huggingface_hub import HfApi; print(HfApi().repo_info('owner/repo').sha)\""
+    )
+    es = (
+        "{reference!r} no es una carpeta con un paquete ni owner/repo@revisión con una revisión de 40 dígitos hexadecimales "
+        "(una rama o etiqueta puede cambiar bajo un Space en marcha). `python -m train publish` imprime la referencia; para "
+        "un repositorio que ya existe: python -c \"from huggingface_hub import HfApi; print(HfApi().repo_info('owner/repo').sha)\""
+    )
+
+
+class HubUnreachable(HubError):
+    """The Hub does not answer, or the client is set offline."""
+
+    en = "the Hub at {endpoint} cannot be reached ({reason}). Check the network, or try later"
+    es = "no se puede acceder al Hub en {endpoint} ({reason}). Compruebe la red o inténtelo más tarde"
+
+
+class HubRefused(HubError):
+    """No right to read: private or gated repository, or a bad token. The Hub also answers so for a missing one."""
+
+    en = "the Hub refuses access to {repo} (HTTP {status}): it does not exist, or it is private or gated. Give a token that may read it in HF_TOKEN (a secret of the Space)"
+    es = "el Hub deniega el acceso a {repo} (HTTP {status}): no existe, o es privado o restringido. Ponga en HF_TOKEN (un secreto del Space) un token que pueda leerlo"
+
+
+class HubRepoMissing(HubError):
+    """There is no such repository."""
+
+    en = "the Hub has no repository {repo} (or it is private and HF_TOKEN may not read it). Check the name"
+    es = (
+        "el Hub no tiene el repositorio {repo} (o es privado y HF_TOKEN no puede leerlo). Compruebe el nombre"
+    )
+
+
+class HubRevisionMissing(HubError):
+    """The repository has no such commit."""
+
+    en = "{repo} has no revision {revision}. Check that the 40 digits are those that `python -m train publish` printed"
+    es = "{repo} no tiene la revisión {revision}. Compruebe que los 40 dígitos son los que imprimió `python -m train publish`"
+
+
+class HubFileMissing(HubError):
+    """The commit lacks a file that the bundle needs."""
+
+    en = "{repo} has no file {file} at revision {revision}. It was not published whole: publish it again"
+    es = "{repo} no tiene el archivo {file} en la revisión {revision}. No se publicó entero: publíquelo de nuevo"
+
+
+class HubDownloadBroken(HubError):
+    """A transfer that did not end well, after the client's own retries."""
+
+    en = "the download of {file} from {repo} broke off ({reason}). Nothing of it was kept; try again"
+    es = "la descarga de {file} desde {repo} se interrumpió ({reason}). No se ha conservado nada de ella; inténtelo de nuevo"
+
+
+class HubFallback(HubError):
+    """A warning: the configured bundle cannot be had, the last good one of the same repository is served."""
+
+    en = "{cause}. Serving the last good bundle of {repo}, revision {revision}"
+    es = "{cause}. Se sirve el último paquete bueno de {repo}, revisión {revision}"
+
+    def message(self, language: str = "es") -> str:
+        cause = self.details["cause"].message(language)
+        return (self.es if language == "es" else self.en).format(**{**self.details, "cause": cause})
+
+
+class InvalidInput(OradorError):
+    """Something a visitor or a program sent cannot be used; nothing was run."""
+
+
+class NotText(InvalidInput):
+    en = "“{field}” must be text, and {kind} came"
+    es = "«{field}» tiene que ser texto y ha llegado {kind}"
+
+
+class NotNumber(InvalidInput):
+    en = "“{field}” must be a number between {low} and {high}, and {value} came"
+    es = "«{field}» tiene que ser un número entre {low} y {high}, y ha llegado {value}"
+
+
+class EmptyField(InvalidInput):
+    en = "“{field}” is empty: write at least one word"
+    es = "«{field}» está vacío: escriba al menos una palabra"
+
+
+class TooLong(InvalidInput):
+    en = "“{field}” has {size} characters and the limit is {limit}. Shorten it"
+    es = "«{field}» tiene {size} caracteres y el límite es {limit}. Acórtelo"
+
+
+class TooManyWords(InvalidInput):
+    en = "“{field}” has {size} words and the limit is {limit}. Shorten it"
+    es = "«{field}» tiene {size} palabras y el límite es {limit}. Acórtelo"
+
+
+class UnknownChoice(InvalidInput):
+    en = "“{value}” is not a {field}. There are: {choices}"
+    es = "«{value}» no es un valor de {field}. Hay: {choices}"
+
+
+class ForbiddenMark(InvalidInput):
+    """The model's vocabulary does not let this mark be written as plain text."""
+
+    en = "the text contains a control mark of the model ({mark}). Remove it"
+    es = "el texto contiene una marca de control del modelo ({mark}). Quítela"
+
+
+class PromptTooLong(InvalidInput):
+    """`tokens` of the prompt and `context` of the model, found before any model work."""
+
+    en = "the prompt has {tokens} tokens and the model's context is {context}. Shorten the text or ask for fewer passages"
+    es = "el texto de entrada ocupa {tokens} tokens y el contexto del modelo es de {context}. Acórtelo o pida menos fragmentos"
+
+
+class EngineError(OradorError):
+    """The model could not be loaded, or failed while working."""
+
+
+class ModelUnreadable(EngineError):
+    en = "llama.cpp cannot load {file}: {reason}. Check the bundle with `python -m space check`"
+    es = "llama.cpp no puede cargar {file}: {reason}. Compruebe el paquete con `python -m space check`"
+
+
+class TemplateInvalid(EngineError):
+    en = "the bundle's chat template cannot be used: {reason}. Make the bundle again from the base model's own template"
+    es = "la plantilla de conversación del paquete no se puede usar: {reason}. Vuelva a crear el paquete con la plantilla del modelo base"
+
+
+class DecodeFailed(EngineError):
+    en = "the model failed while working (llama_decode answered {code}). Try again"
+    es = "el modelo ha fallado al trabajar (llama_decode ha respondido {code}). Inténtelo de nuevo"
+
+
+class NoIndex(InvalidInput):
+    en = "the generator “{name}” has no index of documents, so it has no RAG"
+    es = "el generador «{name}» no tiene índice de documentos, así que no tiene RAG"
+
+
+class SettingInvalid(OradorError):
+    en = "{name}={value!r} is not valid: {reason}"
+    es = "{name}={value!r} no es válido: {reason}"
+
+
+class Unexpected(OradorError):
+    """Any other exception; its traceback is in the log under `code`."""
+
+    en = "Something failed inside Orador (code {code}). Try again; if it goes on, send this code to whoever runs it"
+    es = "Algo ha fallado dentro de Orador (código {code}). Inténtelo de nuevo; si continúa, envíe este código a quien lo mantiene"
