@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,3 +57,13 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a finished file a second name, or copies it where the two are on different disks."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = source.resolve()  # the Hub's cache names its blobs by symbolic links
+    try:
+        os.link(real, target)
+    except OSError:
+        shutil.copyfile(real, target)
