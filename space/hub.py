@@ -135,12 +135,14 @@ def _take(client: _Client, source: HubSource, staging: Path, file: str, entry: F
         path = client.download(source)
         link_or_copy(path, staging / file)
         try:
-            return entry.verify(staging, file)
+            entry.verify(staging, file)
         except BundleFileMismatch:
             for name in (path.resolve(), path, staging / file):
                 name.unlink(missing_ok=True)
             if last:
                 raise
+        else:
+            return
 
 
 def _last_good(wanted: Reference, cache: Path, error: OradorError) -> Opened:
