@@ -90,12 +90,8 @@ def fetch_bundle(reference: str, cache: Path) -> Path:
     folder = parent / wanted.revision
     if not _is_good(folder):
         parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".pulling-", dir=parent))
-        try:
-            _assemble(wanted, staging)
-            _put(staging, folder)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".pulling-", dir=parent) as staging:
+            _put(_assemble(wanted, Path(staging) / "new"), folder)
     _replace_text(parent / LAST_GOOD, wanted.revision)
     return folder
 
@@ -119,7 +115,7 @@ def _put(staging: Path, folder: Path) -> None:
             raise
 
 
-def _assemble(wanted: Reference, staging: Path) -> None:
+def _assemble(wanted: Reference, staging: Path) -> Path:
     client = _Client()
     manifest = HubSource(wanted.repo, "model", wanted.revision, MANIFEST)
     link_or_copy(client.download(manifest), staging / MANIFEST)
@@ -127,6 +123,7 @@ def _assemble(wanted: Reference, staging: Path) -> None:
     for file, entry in bundle.files.items():
         source = entry.hub or HubSource(wanted.repo, "model", wanted.revision, file)
         _take(client, source, staging, file, entry)
+    return staging
 
 
 def _take(client: _Client, source: HubSource, staging: Path, file: str, entry: FileEntry) -> None:

@@ -23,3 +23,58 @@ class SourceMismatch(OradorError):
 class ConversionFailed(OradorError):
     en = "{step} failed on {path}:\n{reason}"
     es = "{step} falló con {path}:\n{reason}"
+
+
+class NoCorpus(OradorError):
+    en = "{path}: no corpus. Give a folder with .txt or .md files, or a .csv, .tsv, .jsonl or .json file. Found: {found}."
+    es = "{path}: no hay corpus. Dé una carpeta con .txt o .md, o un archivo .csv, .tsv, .jsonl o .json. Hay: {found}."
+
+
+class BadFile(OradorError):
+    en = "{path}: {reason}. Correct it or take it out, or leave such files out with --skip-bad."
+    es = "{path}: {reason}. Corríjalo o quítelo, o deje fuera estos archivos con --skip-bad."
+
+
+class NothingLeft(OradorError):
+    en = "No text was left of {path}. Dropped: {dropped}. {hint}"
+    es = "No quedó ningún texto de {path}. Descartado: {dropped}. {hint}"
+
+
+class SpeakerNeeded(OradorError):
+    en = 'The transcripts in {path} have several speakers. Choose one with --speaker "NAME". Most words: {labels}.'
+    es = 'Las transcripciones de {path} tienen varios oradores. Elija uno con --speaker "NOMBRE". Más palabras: {labels}.'
+
+
+class SpeakerNotFound(OradorError):
+    en = 'No turn of "{speaker}" in {path}. Give another --speaker, or the label itself with --alias. Most words: {labels}.'
+    es = 'No hay turnos de «{speaker}» en {path}. Dé otro --speaker, o la etiqueta misma con --alias. Más palabras: {labels}.'
+
+
+class AmbiguousSpeaker(OradorError):
+    en = '"{speaker}" may be several people: {names}. Give the whole name with --speaker.'
+    es = "«{speaker}» puede ser varias personas: {names}. Dé el nombre completo con --speaker."
+
+
+class BadOption(OradorError):
+    en = "{option} is {value}: {reason}."
+    es = "{option} es {value}: {reason}."
+
+
+class OutputNotOurs(OradorError):
+    en = "{path} exists and holds no earlier output of `prepare`. Give another --out, or --force to replace it with all it holds."
+    es = "{path} existe y no es una salida anterior de `prepare`. Dé otro --out, o --force para reemplazarlo con todo su contenido."
+
+
+class NotAnEncoder(OradorError):
+    en = "{path}: not a sentence-transformers model with a transformer (config.json) and a pooling (1_Pooling/config.json)."
+    es = "{path}: no es un modelo de sentence-transformers con un transformer (config.json) y un pooling (1_Pooling/config.json)."
+
+
+class BundlePartInvalid(OradorError):
+    en = "{path} cannot go into a bundle: {reason}"
+    es = "{path} no puede ir en un paquete: {reason}"
+
+
+class BundleOutputTaken(OradorError):
+    en = "{path} exists and is not a bundle, so it is not replaced. Give another --out, or remove it."
+    es = "{path} existe y no es un paquete, así que no se reemplaza. Dé otro --out o elimínelo."

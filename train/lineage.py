@@ -1,0 +1,95 @@
+"""Where a bundle comes from: corpus, recipe, training, conversion, library versions, code revision.
+
+`python -m train bundle` gathers it from the files that the earlier steps left: prepared.json, export.json beside a
+GGUF (which carries run.json of the training).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import subprocess
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from space.files import file_sha256
+from train.errors import BundlePartInvalid
+
+LIBRARIES = ("llama-cpp-python", "gguf", "faiss-cpu", "tokenizers", "huggingface-hub")
+MACHINE_PATH = re.compile(r"(?<![\w.:/\\-])(?:[A-Za-z]:[\\/]|/)(?:[\w.@~+-]+[\\/])+([\w.@~+-]*)")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that another step wrote. Raises BundlePartInvalid."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundlePartInvalid(path=path, reason=str(error)) from error
+    if not isinstance(value, dict):
+        raise BundlePartInvalid(path=path, reason="it is not a JSON object")
+    return value
+
+
+def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
+    """The lineage of a generator prepared in `data` and converted to `ggufs`, without paths of this machine.
+
+    A GGUF whose folder has an export.json must be the file that export.json describes (BundlePartInvalid).
+    """
+    prepared = read_json(data / "prepared.json")
+    exports = {path.parent: export_record(path) for path in ggufs if (path.parent / "export.json").is_file()}
+    lineage: dict[str, Any] = {
+        "corpus_sha256": prepared["corpus_sha256"],
+        "recipe": prepared["recipe"],
+        "recipe_version": prepared["recipe_version"],
+        "counts": prepared.get("counts", {}),
+        "options": prepared.get("options", {}),
+        "training": {},
+        "libraries": library_versions(),
+        "code_revision": code_revision(),
+    }
+    for record in exports.values():
+        lineage["training"] |= record.get("lineage", {})
+    without_paths: dict[str, Any] = without_machine_paths(lineage)
+    return without_paths
+
+
+def export_record(gguf: Path) -> dict[str, Any]:
+    """export.json beside `gguf`, after comparing the file with what it says. Raises BundlePartInvalid."""
+    record = read_json(gguf.parent / "export.json")
+    for entry in record.get("files", []):
+        if PurePosixPath(entry["path"]).name == gguf.name and entry["sha256"] != (
+            actual := file_sha256(gguf)
+        ):
+            reason = f"its sha256 is {actual}, export.json says {entry['sha256']}; export it again"
+            raise BundlePartInvalid(path=gguf, reason=reason)
+    return record
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that convert, index and serve."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def code_revision() -> str | None:
+    """The git commit of this code, with `-dirty` for changed files; None outside a git checkout."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def without_machine_paths(value: Any) -> Any:
+    """`value` with every absolute path in its texts cut to its last part, so that no folder of the maker is published."""
+    if isinstance(value, dict):
+        return {key: without_machine_paths(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_machine_paths(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    for flavour in (PurePosixPath(value), PureWindowsPath(value)):
+        if flavour.is_absolute():
+            return flavour.name
+    return MACHINE_PATH.sub(r"\1", value)
