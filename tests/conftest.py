@@ -1,0 +1,59 @@
+"""Fixtures shared by all tests: isolation from this machine's Hub cache and settings, and the tiny real models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Read by huggingface_hub and friends when they are imported, so set before any test module is.
+os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_ANALYTICS_ENABLED="False")
+for name in [name for name in os.environ if name.startswith("ORADOR_")]:
+    del os.environ[name]
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has its own Hub folder and cache, which subprocesses inherit."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("ORADOR_CACHE", str(tmp_path / "orador-cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_folder: Path) -> Path:
+    """The Hugging Face folder of a tiny Phi-3 with random weights."""
+    from tests import tiny
+
+    return tiny.build_model(tiny_folder / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tiny_model: Path, tiny_folder: Path) -> Path:
+    """The same model as an F16 GGUF."""
+    from tests import tiny
+
+    return tiny.build_gguf(tiny_model, tiny_folder / f"{tiny.NAME}-F16.gguf")
+
+
+@pytest.fixture(scope="session")
+def tiny_lora_gguf(tiny_model: Path, tiny_folder: Path) -> Path:
+    """A LoRA of random weights for the tiny model."""
+    from tests import tiny
+
+    return tiny.build_lora_gguf(tiny_model, tiny_folder / f"{tiny.NAME}-F16-LoRA.gguf")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real texts; the test is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("../shared/data is not here")
+    return SHARED_DATA

@@ -1,0 +1,310 @@
+"""Pre-trains a small Spanish base model of Phi-3's architecture from folders of texts, on a GPU or on CPU cores.
+
+    python -m train pretrain FOLDER[=MILLIONS] ... --out runs/mini --minutes 60 [--resume]
+
+Random crops of one token stream; Muon for the matrices of the layers, AdamW for embeddings and norms; warm-up,
+plateau, linear decay over the time given. From `--examples-from` of the time on, half of every batch are training
+conversations (`--examples`, the JSONL that `prepare` writes) in the chat format that the model will serve. Every
+few minutes it evaluates bits per character on held-out documents and writes a checkpoint. `OUT/model` is a
+transformers folder that `train sft` and `train export` take as `--base`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import lzma
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.pretrain_data import Prepared, Source, describe, prepare
+from train.tokenizer import END_OF_TEXT, copy_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
+WARM_UP, DECAY_FROM = 0.02, 0.4
+"""Shares of the time: the learning rate rises until the first and falls linearly to a twentieth from the second."""
+MATRIX_LR, EMBEDDING_LR = 0.02, 0.003
+H100_BF16_FLOPS = 989e12
+"""Dense bf16 peak by the vendor's datasheet (H100 and H200 SXM), what the utilisation on a GPU is a share of."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", nargs="+", type=Source.parse, metavar="FOLDER[=MILLIONS]")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60, help="training time in all, resumes included")
+    parser.add_argument("--examples", type=Path, nargs="*", default=[], help="JSONL conversations for the last part")
+    parser.add_argument("--examples-from", type=float, default=0.6, help="share of the time before they come in")
+    parser.add_argument("--vocabulary", type=int, default=8192, help="pieces, Phi-3's 11 added tokens included")
+    parser.add_argument("--hidden", type=int, default=256, help="a multiple of 256, so that K-quants apply")
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--context", type=int, default=2048, help="positions the saved model declares")
+    parser.add_argument("--sequence", type=int, default=512, help="tokens a training row has")
+    parser.add_argument("--batch", type=int, default=16, help="rows a step has")
+    parser.add_argument("--checkpoint-minutes", type=float, default=5)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train and save. Raises NoCorpus where a folder holds no text."""
+    data = prepare(args.sources, args.vocabulary, args.out / "data")
+    print(json.dumps(data.counts, ensure_ascii=False, indent=1))
+    trainer = Trainer(args, data)
+    if args.resume:
+        trainer.load()
+    trainer.train()
+    trainer.save_model()
+
+
+@dataclass
+class Progress:
+    """What a checkpoint keeps besides weights and optimizers."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Model, optimizers, data and the loop over them."""
+
+    def __init__(self, args: argparse.Namespace, data: Prepared) -> None:
+        import torch
+        from transformers import AutoTokenizer
+
+        self.args, self.data = args, data
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer = AutoTokenizer.from_pretrained(args.out / "data")
+        self.end = self.tokenizer.convert_tokens_to_ids(END_OF_TEXT)
+        self.examples = self._load_examples()
+        torch.manual_seed(args.seed)
+        self.model = build_model(args, self.end).to(self.device)
+        self.forward = torch.compile(self.model) if self.device == "cuda" else self.model
+        self.optimizers = make_optimizers(self.model)
+        self.progress = Progress()
+        self.parameters = sum(p.numel() for p in self.model.parameters())
+        print(f"{self.parameters / 1e6:.1f} M parameters on {self.device}, {len(self.examples)} conversations")
+
+    def _load_examples(self) -> list[list[int]]:
+        lines = [line for path in self.args.examples for line in path.read_text("utf-8").splitlines()]
+        chats = [self.tokenizer.apply_chat_template(json.loads(line)["messages"], tokenize=False) for line in lines]
+        return self.tokenizer(chats, add_special_tokens=False)["input_ids"] if chats else []
+
+    @property
+    def done(self) -> float:
+        """Share of the training time that has passed."""
+        return self.progress.seconds / (self.args.minutes * 60)
+
+    def batch(self) -> torch.Tensor:
+        """`[batch, sequence + 1]` token ids; a function of the seed and the step alone."""
+        import torch
+
+        rng = np.random.default_rng((self.args.seed, self.progress.step))
+        length, rows = self.args.sequence + 1, []
+        with_examples = bool(self.examples) and self.done >= self.args.examples_from
+        for row in range(self.args.batch):
+            if with_examples and row % 2:
+                rows.append(self._packed_examples(rng, length))
+            else:
+                start = int(rng.integers(0, len(self.data.tokens) - length))
+                rows.append(np.asarray(self.data.tokens[start : start + length], dtype=np.int64))
+        return torch.from_numpy(np.stack(rows)).to(self.device)
+
+    def _packed_examples(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        """Random conversations one after the other, the last one cut where the row ends."""
+        ids: list[int] = []
+        while len(ids) < length:
+            ids += self.examples[int(rng.integers(len(self.examples)))]
+        return np.array(ids[:length], dtype=np.int64)
+
+    def loss(self, rows: torch.Tensor) -> torch.Tensor:
+        """Mean negative log-likelihood in nats of each row's tokens after the first."""
+        import torch
+
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            logits = self.forward(input_ids=rows[:, :-1], use_cache=False).logits
+        return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
+
+    def train(self) -> None:
+        last_checkpoint, started = self.progress.seconds, time.monotonic()
+        offset = self.progress.seconds
+        while self.done < 1:
+            loss = self._step()
+            self.progress.seconds = offset + time.monotonic() - started
+            if self.progress.step % 20 == 0:
+                self._report(float(loss))
+            if self.progress.seconds - last_checkpoint > self.args.checkpoint_minutes * 60 or self.done >= 1:
+                self._evaluate(float(loss))
+                self.save()
+                last_checkpoint = self.progress.seconds
+
+    def _step(self) -> torch.Tensor:
+        import torch
+
+        rate = learning_rate(self.done)
+        loss = self.loss(self.batch())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        self.progress.tokens += self.args.batch * self.args.sequence
+        return loss.detach()
+
+    def _report(self, loss: float) -> None:
+        p, speed = self.progress, self.progress.tokens / self.progress.seconds
+        flops = 6 * self.parameters + 6 * self.args.layers * self.args.hidden * self.args.sequence
+        utilisation = f" {speed * flops / H100_BF16_FLOPS:.1%} MFU" if self.device == "cuda" else ""
+        print(f"{self.done:6.1%} step {p.step} loss {loss:.3f} {p.tokens / 1e6:.2f} M {speed:.0f} tok/s{utilisation}", flush=True)
+
+    def _evaluate(self, loss: float) -> None:
+        bits = bits_per_character(self.model, self.tokenizer, self.data.heldout, self.args.sequence)
+        p = self.progress
+        p.rows.append({"step": p.step, "tokens": p.tokens, "minutes": p.seconds / 60, "loss": loss, "bits_per_character": bits})
+        print(f"       held out: {bits:.3f} bits per character", flush=True)
+
+    def save(self) -> None:
+        """Write OUT/checkpoint.pt, whole or not at all, and the loss curve so far."""
+        import torch
+
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "progress": vars(self.progress),
+        }
+        torch.save(state, self.args.out / "checkpoint.tmp")
+        (self.args.out / "checkpoint.tmp").replace(self.args.out / "checkpoint.pt")
+        write_curve(self.progress.rows, self.args.out)
+
+    def load(self) -> None:
+        import torch
+
+        state = torch.load(self.args.out / "checkpoint.pt", map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.progress = Progress(**state["progress"])
+
+    def save_model(self) -> None:
+        """Write OUT/model (transformers folder, float16) and OUT/pretrain.json (what it was trained on, how well)."""
+        import torch
+        import transformers
+
+        out = self.args.out / "model"
+        self.model.to(torch.float16).save_pretrained(out)
+        copy_tokenizer(self.args.out / "data", out)
+        heldout = "\n\n".join(self.data.heldout)
+        settings = {k: v for k, v in vars(self.args).items() if isinstance(v, int | float)}
+        card = {
+            "parameters": self.parameters,
+            "sources": describe(self.args.sources),
+            "data": self.data.counts,
+            "settings": settings,
+            "tokens_trained": self.progress.tokens,
+            "curve": self.progress.rows,
+            "bits_per_character": self.progress.rows[-1]["bits_per_character"],
+            "xz_bits_per_character": 8 * len(lzma.compress(heldout.encode(), preset=9)) / len(heldout),
+            "libraries": {"torch": torch.__version__, "transformers": transformers.__version__},
+        }
+        (self.args.out / "pretrain.json").write_text(json.dumps(card, ensure_ascii=False, indent=1, default=str), "utf-8")
+
+
+def build_model(args: argparse.Namespace, end: int) -> Any:
+    """A Phi-3 with random weights: heads of 64, tied embeddings, feed-forward three times as wide."""
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    heads = args.hidden // 64
+    config = Phi3Config(
+        vocab_size=args.vocabulary,
+        hidden_size=args.hidden,
+        intermediate_size=3 * args.hidden,
+        num_hidden_layers=args.layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        max_position_embeddings=args.context,
+        original_max_position_embeddings=args.context,
+        sliding_window=None,
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+    return Phi3ForCausalLM(config)
+
+
+def make_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms; each group knows its peak rate."""
+    import torch
+
+    from train.muon import Muon
+
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or ".layers." not in name]
+    adam = torch.optim.AdamW(others, lr=EMBEDDING_LR, betas=(0.9, 0.95), weight_decay=0.0)
+    optimizers = [Muon(matrices, lr=MATRIX_LR), adam]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return optimizers
+
+
+def learning_rate(done: float) -> float:
+    """Factor of the peak learning rate when a share `done` of the time has passed."""
+    if done < WARM_UP:
+        return max(done / WARM_UP, 0.02)
+    return max(0.05, min(1.0, (1 - done) / (1 - DECAY_FROM)))
+
+
+def bits_per_character(model: Any, tokenizer: Any, texts: list[str], window: int, characters: int = 200_000) -> float:
+    """Mean bits per character over the beginnings of `texts` (evenly, `characters` in all), read in `window` tokens."""
+    import torch
+
+    share, bits, read = characters // len(texts), 0.0, 0
+    end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        for ids, length in _windows(tokenizer, [t[:share] for t in texts], window, end):
+            rows = torch.tensor([ids], device=device)
+            logits = model(input_ids=rows[:, :-1], use_cache=False).logits[0].float()
+            bits += float(torch.nn.functional.cross_entropy(logits, rows[0, 1:], reduction="sum")) / np.log(2)
+            read += length
+    return bits / read
+
+
+def _windows(tokenizer: Any, texts: list[str], window: int, end: int) -> Iterator[tuple[list[int], int]]:
+    """Each text as windows of ids after an end token; the text's characters are counted with its first window."""
+    for text in texts:
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        for start in range(0, len(ids), window):
+            yield [ids[start - 1] if start else end, *ids[start : start + window]], len(text) if start == 0 else 0
+
+
+def write_curve(rows: list[dict[str, float]], out: Path) -> None:
+    """OUT/curve.csv and OUT/curve.png: bits per character on held-out documents against tokens read."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    axes.plot([r["tokens"] / 1e6 for r in rows], [r["bits_per_character"] for r in rows], marker="o")
+    axes.set(xlabel="million tokens read", ylabel="bits per character, held out")
+    axes.grid(alpha=0.3)
+    figure.savefig(out / "curve.png", dpi=120, bbox_inches="tight")
+    pyplot.close(figure)
