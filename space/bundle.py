@@ -92,13 +92,16 @@ class Bundle:
 
     def write(self) -> Path:
         """Writes bundle.json into `folder`, atomically; the files it names must be there. Returns its path."""
-        # What is written is read back by the rules of `load` first: a bundle that cannot be served is never written.
-        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n"
-        _Reader(self.folder).bundle(text)
+        text = self.text()
+        _Reader(self.folder).bundle(text)  # what `load` would refuse is never written
         path = self.folder / MANIFEST
         part = path.with_suffix(".json.part")
         part.write_text(text, encoding="utf-8")
         return part.replace(path)
+
+    def text(self) -> str:
+        """bundle.json as a text."""
+        return json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n"
 
     def to_json(self) -> dict[str, Any]:
         """bundle.json as a dict."""

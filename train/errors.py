@@ -47,7 +47,7 @@ class SpeakerNeeded(OradorError):
 
 class SpeakerNotFound(OradorError):
     en = 'No turn of "{speaker}" in {path}. Give another --speaker, or the label itself with --alias. Most words: {labels}.'
-    es = 'No hay turnos de «{speaker}» en {path}. Dé otro --speaker, o la etiqueta misma con --alias. Más palabras: {labels}.'
+    es = "No hay turnos de «{speaker}» en {path}. Dé otro --speaker, o la etiqueta misma con --alias. Más palabras: {labels}."
 
 
 class AmbiguousSpeaker(OradorError):
@@ -78,3 +78,33 @@ class BundlePartInvalid(OradorError):
 class BundleOutputTaken(OradorError):
     en = "{path} exists and is not a bundle, so it is not replaced. Give another --out, or remove it."
     es = "{path} existe y no es un paquete, así que no se reemplaza. Dé otro --out o elimínelo."
+
+
+class PublishRefused(OradorError):
+    en = "The Hub does not let you write to {repo} (HTTP {status}). Give a token with write permission to it: `hf auth login`, or HF_TOKEN."
+    es = "El Hub no permite escribir en {repo} (HTTP {status}). Use un token con permiso de escritura: `hf auth login`, o HF_TOKEN."
+
+
+class PublishConflict(OradorError):
+    en = "Someone committed to {repo} in the meantime, so nothing was written there. Look at it, then publish again."
+    es = "Alguien hizo un commit en {repo} mientras tanto, así que no se escribió nada. Revíselo y publique de nuevo."
+
+
+class PublishFailed(OradorError):
+    en = "Publishing to {repo} failed: {reason}"
+    es = "Falló la publicación en {repo}: {reason}"
+
+
+class RepoIsPublic(OradorError):
+    en = "{repo} exists and is public, and --private was given: nothing was pushed. Make it private in its settings, or choose another --repo."
+    es = "{repo} existe y es público, y se pidió --private: no se ha subido nada. Hágalo privado en su configuración o elija otro --repo."
+
+
+class TagTaken(OradorError):
+    en = "{repo} has revision {revision} now, but its tag {tag} is that of {found}. Publish with another --tag."
+    es = "{repo} tiene ahora la revisión {revision}, pero su etiqueta {tag} es la de {found}. Publique con otro --tag."
+
+
+class SpaceNeedsPlan(OradorError):
+    en = "The Hub asks for a paid account to create the Space {repo} (HTTP 402): since July 2026 Gradio Spaces on its free CPU need one. Upgrade, or create it as a ZeroGPU Space on its site and publish again; the bundle itself needs no plan."
+    es = "El Hub exige una cuenta de pago para crear el Space {repo} (HTTP 402): desde julio de 2026 los Spaces de Gradio en su CPU gratuita la requieren. Contrátela, o créelo como Space ZeroGPU en su web y publique de nuevo; el paquete no requiere ningún plan."
