@@ -177,6 +177,9 @@ class _Reader:
             raise self.invalid(f"{place} is {type(value).__name__}, not {kind.__name__}")
         return value
 
+    def name(self, data: Mapping[str, Any], key: str, where: str) -> str | None:
+        return None if data.get(key) is None else str(self.get(data, key, str, where))
+
     def path(self, value: object) -> str:
         if not isinstance(value, str) or not value:
             raise self.invalid(f"{value!r} is not a path")
@@ -220,15 +223,17 @@ class _Reader:
         try:
             prompts = self.get(data, "prompts", dict, where)
             templates = {key: PromptTemplate.from_json(messages) for key, messages in prompts.items()}
-        except (KeyError, TypeError, AttributeError) as error:
-            raise self.invalid(f"{where}.prompts are not lists of role and content") from error
+            for template in templates.values():
+                _ = template.fields  # parses the braces
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise self.invalid(f"{where}.prompts are not lists of role and content ({error})") from error
         return Generator(
             name=name,
             kind=self.get(data, "kind", str, where),
             title=self.get(data, "title", dict, where),
             prompts=templates,
-            adapter=data.get("adapter"),
-            index=data.get("index"),
+            adapter=self.name(data, "adapter", where),
+            index=self.name(data, "index", where),
             sampling=self.get(data, "sampling", dict, where),
             words_per_minute=self.get(data, "words_per_minute", int, where),
             threshold=data.get("threshold"),
@@ -262,7 +267,8 @@ class _Reader:
         if generator.index is not None and generator.index not in bundle.index_folders:
             raise self.invalid(f"{where}.index {generator.index!r} is not among the indexes")
         needed = {generator.kind} | ({"rag"} if generator.index is not None else set())
-        if missing := sorted(key for key in needed if not generator.prompts.get(key)):
+        given = {key for key, template in generator.prompts.items() if template.messages}
+        if missing := sorted(needed - given):
             raise self.invalid(f"{where}.prompts lack {', '.join(missing)}")
         if set(generator.title) < {"es", "en"} or not all(
             isinstance(t, str) for t in generator.title.values()

@@ -1,0 +1,392 @@
+"""The bundle: what is written is read back, and every way of being wrong is refused by name.
+
+pytest tests/test_bundle.py
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from space.__main__ import main
+from space.bundle import Bundle
+from space.errors import (
+    BundleFileMismatch,
+    BundleFileMissing,
+    BundleInvalid,
+    BundleMissing,
+    BundlePathUnsafe,
+)
+from space.files import file_sha256
+from space.prompts import RAG, SPEECH
+from tests.bundles import FILES, make_bundle
+from train import bundle as command
+from train.bundle import BundleSpec, GgufFacts, assemble
+from train.errors import BadOption, BundleOutputTaken, BundlePartInvalid
+from train.lineage import without_machine_paths
+
+BASE = "models/phi3-charlas-Q8_0.gguf"
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "bundle.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    written = make_bundle(tmp_path)
+    read = Bundle.load(tmp_path)
+    assert read == written
+    assert read.base == tmp_path / BASE
+    assert read.adapters == {"charlas": tmp_path / "adapters/phi3-charlas-LoRA.gguf"}
+    assert read.indexes == {"charlas": tmp_path / "indexes/charlas"}
+    assert read.generators[0].prompts == {"speech": SPEECH, "rag": RAG}
+    assert set(read.files) == set(FILES)
+
+
+def test_it_can_be_moved(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert Bundle.load(tmp_path / "b").base.is_file()
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    make_bundle(tmp_path)
+    (tmp_path / "bundle.json").unlink()
+    with pytest.raises(BundleMissing):
+        Bundle.load(tmp_path)
+    with pytest.raises(BundleMissing):
+        Bundle.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file_is_named(tmp_path: Path, file: str) -> None:
+    make_bundle(tmp_path)
+    (tmp_path / file).unlink()
+    with pytest.raises(BundleFileMissing, match=file):
+        Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_one_changed_bit_is_told_with_both_hashes(tmp_path: Path, file: str) -> None:
+    bundle = make_bundle(tmp_path)
+    data = bytearray((tmp_path / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / file).write_bytes(data)
+    with pytest.raises(BundleFileMismatch) as caught:
+        Bundle.load(tmp_path)
+    details = caught.value.details
+    assert details["file"] == file
+    assert details["expected"] == bundle.files[file].sha256
+    assert details["actual"] == file_sha256(tmp_path / file) != details["expected"]
+    for text in (str(caught.value), caught.value.message("es")):
+        assert details["expected"] in text
+        assert details["actual"] in text
+
+
+def test_another_size_is_told(tmp_path: Path) -> None:
+    make_bundle(tmp_path)
+    with (tmp_path / BASE).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(BundleFileMismatch, match=r"400000 bytes.*400001 bytes"):
+        Bundle.load(tmp_path)
+    assert Bundle.load(tmp_path, verify=False).name == "charlas-es"
+
+
+PATHS = ["../secret", "/etc/passwd", "a/../../b", "./x", "a//b", "a\\b", "C:/x", "x\x00y", "bundle.json", ""]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_that_leave_the_bundle(tmp_path: Path, path: str) -> None:
+    make_bundle(tmp_path)
+    edit(tmp_path, lambda data: data["files"].update({path: data["files"][BASE]}))
+    with pytest.raises((BundlePathUnsafe, BundleInvalid)):
+        Bundle.load(tmp_path)
+    edit(tmp_path, lambda data: (data["files"].pop(path), data["indexes"].update(x=path)))
+    with pytest.raises((BundlePathUnsafe, BundleInvalid)):
+        Bundle.load(tmp_path, verify=False)
+
+
+def test_a_link_that_leaves_the_bundle(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "bundle")
+    outside = tmp_path / "outside.gguf"
+    (tmp_path / "bundle" / BASE).rename(outside)
+    (tmp_path / "bundle" / BASE).symlink_to(outside)
+    with pytest.raises(BundlePathUnsafe, match=BASE):
+        Bundle.load(tmp_path / "bundle")
+
+
+def test_a_bundle_behind_a_link(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "real")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert Bundle.load(tmp_path / "link").base.is_file()
+
+
+WRONG: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    ("format is 2", lambda d: d.update(format=2)),
+    ("format is None", lambda d: d.pop("format")),
+    ("no base", lambda d: d.pop("base")),
+    ("no chat_template", lambda d: d.pop("chat_template")),
+    ("context is str", lambda d: d.update(context="2048")),
+    ("context is bool", lambda d: d.update(context=True)),
+    ("must not be empty", lambda d: d.update(context=0)),
+    ("must not be empty", lambda d: d.update(chat_template=" ")),
+    ("no hash of models/other.gguf", lambda d: d.update(base="models/other.gguf")),
+    ("no hash of other.json", lambda d: d.update(report="other.json")),
+    ("file of the index more", lambda d: d["indexes"].update(more="indexes/more")),
+    ("not a path", lambda d: d.update(report=5)),
+    ("at least one generator", lambda d: d.update(generators=[])),
+    ("a name of its own", lambda d: d["generators"].append(d["generators"][0])),
+    ("a generator is not an object", lambda d: d.update(generators=["charlas"])),
+    ("a name is made of", lambda d: d["generators"][0].update(name="a b")),
+    ("kind is 'song'", lambda d: d["generators"][0].update(kind="song")),
+    ("adapter 'x' is not", lambda d: d["generators"][0].update(adapter="x")),
+    ("index 'x' is not", lambda d: d["generators"][0].update(index="x")),
+    ("prompts lack rag", lambda d: d["generators"][0]["prompts"].pop("rag")),
+    ("prompts lack speech", lambda d: d["generators"][0]["prompts"].update(speech=[])),
+    ("lists of role and content", lambda d: d["generators"][0]["prompts"].update(speech=["text"])),
+    (
+        "prompts are not lists.*expected '}'",
+        lambda d: d["generators"][0]["prompts"]["rag"][0].update(content="{a"),
+    ),
+    ("given in es and en", lambda d: d["generators"][0].update(title={"es": "x"})),
+    ("are numbers", lambda d: d["generators"][0].update(threshold="high")),
+    ("are numbers", lambda d: d["generators"][0]["sampling"].update(temperature="hot")),
+    ("words_per_minute", lambda d: d["generators"][0].update(words_per_minute=0)),
+    ("objects of texts", lambda d: d["generators"][0].update(examples=[{"topics": 3}])),
+    ("objects of texts", lambda d: d["generators"][0].update(examples=["topics"])),
+    ("no valid sha256", lambda d: d["files"][BASE].update(sha256="abc")),
+    ("no valid sha256", lambda d: d["files"][BASE].update(size=-1)),
+    ("is not an object", lambda d: d["files"].update({BASE: None})),
+    ("hub is not an object", lambda d: d["files"][BASE].update(hub="me/x")),
+    (
+        "40-hex revision",
+        lambda d: d["files"][BASE].update(
+            hub={"repo": "me/x", "type": "model", "revision": "main", "path": "x"}
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "change"), WRONG, ids=[f"{n}-{w[0]}" for n, w in enumerate(WRONG)])
+def test_what_format_1_does_not_allow(
+    tmp_path: Path, reason: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    make_bundle(tmp_path)
+    edit(tmp_path, change)
+    with pytest.raises(BundleInvalid, match=reason):
+        Bundle.load(tmp_path, verify=False)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1', "[" * 100_000], ids=range(6))
+def test_no_json(tmp_path: Path, text: str) -> None:
+    make_bundle(tmp_path)
+    (tmp_path / "bundle.json").write_text(text)
+    with pytest.raises(BundleInvalid):
+        Bundle.load(tmp_path)
+    (tmp_path / "bundle.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(BundleInvalid, match="UTF-8"):
+        Bundle.load(tmp_path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_value_in_any_place_is_read_or_refused_by_name(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any-value"
+    if not folder.is_dir():
+        make_bundle(folder)
+        shutil.copy(folder / "bundle.json", folder / "good.json")
+    shutil.copy(folder / "good.json", folder / "bundle.json")
+
+    def change(value: Any) -> None:
+        while True:
+            keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+            key = data.draw(st.sampled_from(keys))
+            if not isinstance(value[key], dict | list) or not value[key] or data.draw(st.booleans()):
+                value[key] = data.draw(JSON)
+                return
+            value = value[key]
+
+    edit(folder, change)
+    try:
+        bundle = Bundle.load(folder, verify=False)
+    except (BundleInvalid, BundlePathUnsafe):
+        return
+    assert Bundle.load(folder, verify=False).to_json() == bundle.to_json()
+
+
+def test_what_cannot_be_served_is_not_written(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    before = (tmp_path / "bundle.json").read_bytes()
+    bundle.files.pop(BASE)
+    with pytest.raises(BundleInvalid):
+        bundle.write()
+    assert (tmp_path / "bundle.json").read_bytes() == before
+
+
+def test_check_prints_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = make_bundle(tmp_path)
+    assert main(["check", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    for expected in (*FILES, bundle.files[BASE].sha256[:16], "c" * 64, "recipe: speech", "seed: 0"):
+        assert expected in text
+    (tmp_path / BASE).unlink()
+    assert main(["check", str(tmp_path)]) == 2
+    assert BASE in capsys.readouterr().err
+
+
+def test_the_command_needs_no_heavy_library() -> None:
+    code = "import sys, space.__main__; print([m for m in ('torch','huggingface_hub','llama_cpp') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_machine_paths_are_cut() -> None:
+    given_ = {
+        "base": "/home/ana/models/phi3",
+        "win": r"C:\Users\ana\run",
+        "command": "train sft --base /home/ana/phi3 --out runs/x",
+        "url": "https://example.org/a/b",
+        "list": [1, "1/2/2023", "y/o"],
+    }
+    assert without_machine_paths(given_) == {
+        "base": "phi3",
+        "win": "run",
+        "command": "train sft --base phi3 --out runs/x",
+        "url": "https://example.org/a/b",
+        "list": [1, "1/2/2023", "y/o"],
+    }
+
+
+# Assembling, with a real tiny GGUF
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory, tiny_gguf: Path, tiny_lora_gguf: Path) -> Path:
+    """What the earlier steps leave: an index (its files as bytes), prepared.json, export.json beside the GGUFs."""
+    folder = tmp_path_factory.mktemp("parts")
+    index = folder / "index"
+    (index / "bm25").mkdir(parents=True)
+    for name in ("index.json", "vectors.faiss", "bm25/params.json"):
+        (index / name).write_text(name)
+    for source, name in ((tiny_gguf, "base.gguf"), (tiny_lora_gguf, "base-LoRA.gguf")):
+        shutil.copy(source, folder / name)
+    files = [{"path": name, "sha256": file_sha256(folder / name)} for name in ("base.gguf", "base-LoRA.gguf")]
+    lineage = {"base": "/home/ana/phi3", "seed": 7}
+    (folder / "export.json").write_text(json.dumps({"files": files, "lineage": lineage}))
+    prepared = {
+        "corpus_sha256": "a" * 64,
+        "recipe": "speech",
+        "recipe_version": 1,
+        "templates": {"speech": SPEECH.to_json(), "rag": RAG.to_json()},
+    }
+    (folder / "prepared.json").write_text(json.dumps(prepared))
+    (folder / "examples.json").write_text('[{"topics": "el mar", "field": "biología", "opening": ""}]')
+    return folder
+
+
+def spec(parts: Path, *extra: str) -> BundleSpec:
+    parser = ArgumentParser()
+    command.add_arguments(parser)
+    arguments = ["--base", f"{parts}/base.gguf", "--adapter", f"charlas={parts}/base-LoRA.gguf"]
+    arguments += ["--index", f"{parts}/index", "--data", str(parts), "--out", "unused/demo", *extra]
+    return command.spec_of(parser.parse_args(arguments))
+
+
+def test_a_bundle_is_assembled(parts: Path, tmp_path: Path) -> None:
+    bundle = assemble(
+        spec(parts, "--title-es", "Charlas", "--examples", f"{parts}/examples.json"), tmp_path / "b"
+    )
+    assert bundle == Bundle.load(tmp_path / "b")
+    assert bundle.name == "demo"
+    assert bundle.base_file == "models/base.gguf"
+    assert bundle.context == 1024
+    assert "<|assistant|>" in bundle.chat_template
+    assert set(bundle.files) == {
+        "models/base.gguf",
+        "adapters/base-LoRA.gguf",
+        "indexes/demo/index.json",
+        "indexes/demo/vectors.faiss",
+        "indexes/demo/bm25/params.json",
+    }
+    generator = bundle.generators[0]
+    assert (generator.name, generator.adapter, generator.index) == ("charlas", "charlas", "demo")
+    assert generator.title == {"es": "Charlas", "en": "Charlas"}
+    assert generator.examples[0]["topics"] == "el mar"
+    assert bundle.lineage["training"] == {"base": "phi3", "seed": 7}
+    assert bundle.lineage["corpus_sha256"] == "a" * 64
+    assert bundle.lineage["libraries"]["llama-cpp-python"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_an_older_bundle_is_replaced_and_nothing_else(parts: Path, tmp_path: Path) -> None:
+    make_bundle(tmp_path / "b")
+    assemble(spec(parts), tmp_path / "b")
+    assert not (tmp_path / "b" / BASE).exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(BundleOutputTaken):
+        assemble(spec(parts), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
+
+
+def test_a_failed_assembly_keeps_the_older_bundle(parts: Path, tmp_path: Path) -> None:
+    make_bundle(tmp_path / "b")
+    bad = spec(parts, "--threshold", "0.5")
+    bad.indexes["demo"] = tmp_path / "no-index"
+    with pytest.raises(BundlePartInvalid, match="no-index"):
+        assemble(bad, tmp_path / "b")
+    assert Bundle.load(tmp_path / "b").name == "charlas-es"
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_parts_that_do_not_fit(parts: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="1024"):
+        assemble(spec(parts, "--context", "2048"), tmp_path / "b")
+    swapped = spec(parts)
+    swapped.adapters["charlas"] = parts / "base.gguf"
+    with pytest.raises(BundlePartInvalid, match="an adapter for phi3 is needed"):
+        assemble(swapped, tmp_path / "b")
+    with pytest.raises(BundlePartInvalid, match="metadata has no"):
+        GgufFacts.read(parts / "base-LoRA.gguf")
+    (tmp_path / "text.gguf").write_text("no GGUF at all, only a text")
+    with pytest.raises(BundlePartInvalid, match="not a readable GGUF"):
+        GgufFacts.read(tmp_path / "text.gguf")
+    with pytest.raises(BundlePartInvalid, match=r"absent\.gguf"):
+        GgufFacts.read(tmp_path / "absent.gguf")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_gguf_that_export_does_not_describe(parts: Path, tmp_path: Path) -> None:
+    other = tmp_path / "parts"
+    shutil.copytree(parts, other)
+    with (other / "base-LoRA.gguf").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(BundlePartInvalid, match=r"export\.json says"):
+        spec(other)
+
+
+def test_data_without_prepared(parts: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundlePartInvalid, match=r"prepared\.json"):
+        spec(parts, "--data", str(tmp_path))
