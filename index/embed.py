@@ -1,0 +1,169 @@
+"""Embedders at run time, without torch: what the Space uses, read from the `embedder/` folder of an index.
+
+An embedder folder holds embedder.json and, by its kind:
+- `static`: tokenizer.json, embeddings.npy (int8 rows) and scales.npy (float32, one a row); a text's vector is the mean of
+  its tokens' rows, as sentence-transformers' StaticEmbedding computes it;
+- `gguf`: embedder.gguf, run by llama.cpp with the pooling that the file names;
+- `sentence-transformers`: nothing more; the library itself must be installed.
+
+`python -m index search DIR QUERY` shows one at work.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from index.errors import BadEmbedder, NeedsSentenceTransformers, TextTooLong
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+DESCRIPTION = "embedder.json"
+
+
+@dataclass(frozen=True)
+class EmbedderInfo:
+    """embedder.json. `max_tokens` None: a text of any length is read whole; prompts are put before every text of their kind."""
+
+    kind: str
+    name: str
+    dimension: int
+    max_tokens: int | None = None
+    query_prompt: str = ""
+    passage_prompt: str = ""
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors; `truncated` counts the texts of which only the first `max_tokens` tokens were read."""
+
+    info: EmbedderInfo
+    truncated: int
+
+    def encode(self, texts: list[str]) -> Vectors:
+        """float32 [len(texts), dimension], rows of length 1; the zero row for a text without any token."""
+        ...
+
+
+def encode_passages(embedder: Embedder, texts: list[str]) -> Vectors:
+    """The vectors of passages, with the embedder's passage prompt."""
+    return embedder.encode([embedder.info.passage_prompt + text for text in texts])
+
+
+def encode_query(embedder: Embedder, text: str) -> Vectors:
+    """The vector of a query [dimension], with the query prompt. Raises TextTooLong where it would be cut."""
+    before = embedder.truncated
+    vector = embedder.encode([embedder.info.query_prompt + text])[0]
+    if embedder.truncated > before:
+        raise TextTooLong(limit=embedder.info.max_tokens)
+    return vector
+
+
+def load_runtime(folder: Path) -> Embedder:
+    """The embedder of an embedder folder. Raises BadEmbedder, NeedsSentenceTransformers."""
+    try:
+        info = EmbedderInfo(**json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadEmbedder(path=folder, reason=f"{DESCRIPTION}: {error}") from error
+    if info.kind == "static":
+        return StaticEmbedder(folder, info)
+    if info.kind == "gguf":
+        return GGUFEmbedder(folder / "embedder.gguf", info)
+    if info.kind == "sentence-transformers":
+        try:
+            from index.encode import load_embedder
+
+            return load_embedder(info.name, info.query_prompt, info.passage_prompt)
+        except ModuleNotFoundError as error:
+            raise NeedsSentenceTransformers(name=info.name) from error
+    raise BadEmbedder(path=folder, reason=f"kind {info.kind!r}")
+
+
+def write_info(folder: Path, info: EmbedderInfo) -> None:
+    """Writes embedder.json."""
+    text = json.dumps(asdict(info), ensure_ascii=False, indent=2)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Rows scaled to length 1; zero rows stay zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+class StaticEmbedder:
+    """Mean of token vectors. About 1 ms for a passage; the table stays int8 in memory."""
+
+    def __init__(self, folder: Path, info: EmbedderInfo) -> None:
+        from tokenizers import Tokenizer
+
+        self.info = info
+        self.folder = folder
+        self.truncated = 0
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._rows = np.load(folder / "embeddings.npy")
+            self._scales = np.load(folder / "scales.npy")
+        except Exception as error:  # tokenizers raises plain Exception
+            raise BadEmbedder(path=folder, reason=error) from error
+        vocabulary = self._tokenizer.get_vocab_size()
+        if self._rows.shape != (len(self._scales), info.dimension) or len(self._rows) < vocabulary:
+            raise BadEmbedder(path=folder, reason=f"rows {self._rows.shape}, vocabulary {vocabulary}")
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def encode(self, texts: list[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.info.dimension), dtype=np.float32)
+        for row, encoding in enumerate(self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)):
+            if encoding.ids:
+                vectors[row] = self._scales[encoding.ids] @ self._rows[encoding.ids].astype(np.float32)
+        return unit(vectors)
+
+
+class GGUFEmbedder:
+    """A BERT-like encoder run by llama.cpp; one text at a time, under a lock (a llama context serves one caller)."""
+
+    def __init__(self, path: Path, info: EmbedderInfo, threads: int = 2) -> None:
+        from llama_cpp import Llama
+
+        if not path.is_file():
+            raise BadEmbedder(path=path, reason="missing")
+        self.info = info
+        self.folder = path.parent
+        self.truncated = 0
+        self._limit = info.max_tokens or 512
+        self._lock = threading.Lock()
+        size = {"n_ctx": self._limit, "n_batch": self._limit, "n_ubatch": self._limit}
+        try:
+            self._llama = Llama(
+                str(path), embedding=True, n_threads=threads, n_threads_batch=threads, verbose=False, **size
+            )
+        except ValueError as error:
+            raise BadEmbedder(path=path, reason=error) from error
+        if self._llama.n_embd() != info.dimension or not self._llama.pooling_type():
+            found = f"dimension {self._llama.n_embd()}, pooling {self._llama.pooling_type()}"
+            raise BadEmbedder(path=path, reason=f"{found}; expected dimension {info.dimension} and a pooling")
+
+    def encode(self, texts: list[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.info.dimension), dtype=np.float32)
+        with self._lock:
+            for row, text in enumerate(texts):
+                vectors[row] = self._llama.embed(self._fit(text), truncate=False)
+        return unit(vectors)
+
+    def _fit(self, text: str) -> str:
+        tokens = self._llama.tokenize(text.encode("utf-8"))
+        if len(tokens) <= self._limit:
+            return text
+        self.truncated += 1
+        while len(tokens) > self._limit:  # drop words until it fits: pieces do not map back to text exactly
+            words = text.split()
+            keep = max(1, int(len(words) * self._limit / len(tokens)) - 1)
+            if len(words) < 2:
+                raise TextTooLong(limit=self._limit)
+            text = " ".join(words[: min(keep, len(words) - 1)])
+            tokens = self._llama.tokenize(text.encode("utf-8"))
+        return text
