@@ -108,3 +108,75 @@ class TagTaken(OradorError):
 class SpaceNeedsPlan(OradorError):
     en = "The Hub asks for a paid account to create the Space {repo} (HTTP 402): since July 2026 Gradio Spaces on its free CPU need one. Upgrade, or create it as a ZeroGPU Space on its site and publish again; the bundle itself needs no plan."
     es = "El Hub exige una cuenta de pago para crear el Space {repo} (HTTP 402): desde julio de 2026 los Spaces de Gradio en su CPU gratuita la requieren. Contrátela, o créelo como Space ZeroGPU en su web y publique de nuevo; el paquete no requiere ningún plan."
+
+
+class BaseUnavailable(OradorError):
+    en = "Base model {base} cannot be had: {reason}. Give a folder with config.json and weights, or a Hub id such as microsoft/Phi-3-mini-4k-instruct."
+    es = "No se puede obtener el modelo base {base}: {reason}. Dé una carpeta con config.json y pesos, o un id del Hub como microsoft/Phi-3-mini-4k-instruct."
+
+
+class NoBaseWeights(OradorError):
+    en = "Base model {base} has no weights (*.safetensors or pytorch_model*.bin)."
+    es = "El modelo base {base} no tiene pesos (*.safetensors o pytorch_model*.bin)."
+
+
+class NotPrepared(OradorError):
+    en = "{path}: no prepared corpus, {missing} is missing. Make it with `python -m train prepare`."
+    es = "{path}: no es un corpus preparado, falta {missing}. Hágalo con `python -m train prepare`."
+
+
+class BadExample(OradorError):
+    en = "{path}, line {line}: not an example. It needs `messages` with text, two at least, the last by the assistant."
+    es = "{path}, línea {line}: no es un ejemplo. Necesita `messages` con texto, dos al menos, el último del asistente."
+
+
+class NoChatTemplate(OradorError):
+    en = "The base model has no chat template, so there is no knowing how a conversation is written. Choose one with --chat-template: phi3, or a Jinja file."
+    es = "El modelo base no tiene plantilla de chat, así que no se sabe cómo se escribe una conversación. Elija una con --chat-template: phi3 o un archivo Jinja."
+
+
+class BadTemplate(OradorError):
+    en = "The chat template cannot be used: {reason}. Choose another with --chat-template: phi3, or a Jinja file."
+    es = "La plantilla de chat no sirve: {reason}. Elija otra con --chat-template: phi3 o un archivo Jinja."
+
+
+class TooManyDropped(OradorError):
+    en = "{dropped} of {total} examples are longer than {limit} tokens (the longest has {longest}; the model reads {context}). Raise --max-length, or prepare the corpus in shorter examples."
+    es = "{dropped} de {total} ejemplos pasan de {limit} tokens (el más largo tiene {longest}; el modelo lee {context}). Suba --max-length o prepare el corpus en ejemplos más cortos."
+
+
+class RunExists(OradorError):
+    en = "{path} has a run in it already. Continue it with --resume, or give another --out."
+    es = "{path} ya contiene un entrenamiento. Continúelo con --resume o dé otro --out."
+
+
+class NothingToResume(OradorError):
+    en = "{path} has no checkpoint to resume from. Start without --resume, with an --out that does not exist."
+    es = "{path} no tiene un punto de control desde el que seguir. Empiece sin --resume, con un --out que no exista."
+
+
+class ResumeMismatch(OradorError):
+    en = "{path} was begun otherwise ({names}). Resume with the same options and data, or give another --out."
+    es = (
+        "{path} se empezó de otra manera ({names}). Continúe con las mismas opciones y datos o dé otro --out."
+    )
+
+
+class UnsupportedAdapter(OradorError):
+    en = "The adapter uses {feature}, which llama.cpp's LoRA files cannot hold rightly. Train it again without: `python -m train sft` never uses it."
+    es = "El adaptador usa {feature}, que los archivos LoRA de llama.cpp no pueden contener bien. Entrénelo sin ello: `python -m train sft` nunca lo usa."
+
+
+class NotAnAdapter(OradorError):
+    en = "{path} is no PEFT adapter: {missing} is missing. Give the adapter folder that `python -m train sft` wrote."
+    es = "{path} no es un adaptador PEFT: falta {missing}. Dé la carpeta adapter que escribió `python -m train sft`."
+
+
+class UnknownQuantization(OradorError):
+    en = "Unknown quantization {name}. Choose from {known}, several separated by commas."
+    es = "Cuantización desconocida: {name}. Elija entre {known}, varias separadas por comas."
+
+
+class NotEnoughDisk(OradorError):
+    en = "The export needs about {needed:.1f} GB at {path} and {free:.1f} GB are free. Free some, or export to another disk."
+    es = "La exportación necesita unos {needed:.1f} GB en {path} y hay {free:.1f} GB libres. Libere espacio o exporte a otro disco."

@@ -1,0 +1,223 @@
+"""One person's voice out of transcripts of many speakers (press conferences, debates, acts).
+
+python -m train prepare conference SOURCE --speaker "NAME" --out DIR [--alias LABEL] [--field FIELD]
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from space.prompts import RAG, SPEECH, join_topics
+from train.audit import Audit
+from train.corpus import Corpus, Document, find_date
+from train.errors import BadOption, SpeakerNeeded, SpeakerNotFound
+from train.keyphrases import Keyphrases
+from train.recipes import Example
+from train.recipes.speech import add_stage_directions, clean_paragraphs
+from train.speakers import Match, Speaker
+from train.split import words
+from train.transcripts import UNKNOWN, Transcript, parse
+from train.units import Size, pack
+
+VERSION = 1
+TEMPLATES = {"speech": SPEECH, "rag": RAG}
+TOPICS = 3
+SHORT_TURN = 8  # words under which a turn is a reply to an interruption ("Sí, adelante.")
+_LABELS_IN_ERROR = 12
+_TITLE_PREFIX = re.compile(r"^(?:versi[oó]n estenogr[aá]fica\s*[.:|–-]*\s*(?:de (?:la|el) )?)", re.I)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--speaker", help="the person whose turns are kept; needed when the transcripts have labels"
+    )
+    parser.add_argument(
+        "--alias",
+        action="append",
+        default=[],
+        help="a further label of that person, as it is written (repeatable)",
+    )
+    parser.add_argument(
+        "--unlabelled",
+        choices=["title", "keep"],
+        default="title",
+        help="texts without any label: only those whose title says that the person speaks, or all",
+    )
+    parser.add_argument("--field", default="gobierno y política", help="the field in the prompts")
+    parser.add_argument("--min-words", type=int, default=150, help="least words of an example's speech")
+    parser.add_argument("--max-words", type=int, default=450, help="most words of an example's speech")
+    add_stage_directions(parser)
+
+
+@dataclass
+class _Labels:
+    """Turns and words of each label over the whole corpus."""
+
+    turns: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    documents: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, transcript: Transcript, document: str) -> None:
+        for turn in transcript.turns:
+            self.turns[turn.label] += 1
+            self.words[turn.label] += len(turn.text.split())
+            self.documents[turn.label].add(document)
+
+    def most(self) -> str:
+        ranked = [label for label, _ in self.words.most_common() if label != UNKNOWN]
+        return "; ".join(f"{label} ({self.words[label]} words)" for label in ranked[:_LABELS_IN_ERROR])
+
+
+def documents(corpus: Corpus, args: argparse.Namespace) -> list[Document]:
+    """The wanted person's text of each transcript, a section per turn.
+
+    Raises BadOption, SpeakerNeeded, SpeakerNotFound and AmbiguousSpeaker.
+    """
+    if not 20 <= args.min_words <= args.max_words / 2:
+        raise BadOption(
+            option="--min-words",
+            value=args.min_words,
+            reason="give 20 or more, and at most half of --max-words",
+        )
+    labels = _Labels()
+    read: list[tuple[Document, Transcript]] = []
+    for document in corpus:
+        transcript = parse(document.raw)
+        labels.add(transcript, document.id)
+        document.raw = ""
+        _describe(document, transcript)
+        read.append((document, transcript))
+    labelled = any(transcript.labelled for _, transcript in read)
+    if labelled and not args.speaker:
+        raise SpeakerNeeded(path=corpus.source, labels=labels.most())
+    speaker = Speaker(args.speaker, args.alias) if args.speaker else None
+    matches = speaker.choose(list(labels.turns)) if speaker else {}
+    if labelled and not any(match.accepted for match in matches.values()):
+        raise SpeakerNotFound(speaker=args.speaker, path=corpus.source, labels=labels.most())
+    corpus.audit.tables["labels"] = _table(labels, matches)
+    kept = []
+    for document, transcript in read:
+        document.speaker = args.speaker or document.speaker
+        if (
+            speaker
+            and not transcript.labelled
+            and args.unlabelled == "title"
+            and not _titled(document, speaker, corpus.audit)
+        ):
+            continue
+        document.sections = _sections(document, transcript, matches, args.stage_directions, corpus.audit)
+        if document.sections:
+            kept.append(document)
+    return kept
+
+
+def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> list[Example]:
+    """Units of `--min-words` to `--max-words`, each the answer to the SPEECH prompt with topics derived from it."""
+    size = Size(args.min_words, args.max_words)
+    units: list[tuple[Document, str, int, int]] = []
+    for document in documents:
+        packed = pack(document.sections, size, audit)
+        if not packed:
+            audit.dropped(
+                f"documents: under {size.low} words of complete sentences", f"{document.id}: {document.text}"
+            )
+        units.extend((document, text, number, len(packed)) for number, text in enumerate(packed, 1))
+    phrases = Keyphrases([text for _, text, _, _ in units], exclude=[args.speaker or ""]).topics(TOPICS)
+    result = []
+    for (document, text, number, parts), topics in zip(units, phrases, strict=True):
+        if not topics:
+            audit.dropped("units: no topics could be derived", text)
+            continue
+        messages = SPEECH.example(text, field=args.field, topics=join_topics(topics))
+        result.append(Example(messages, document, ["topics", "field"], number, parts))
+    return result
+
+
+def _describe(document: Document, transcript: Transcript) -> None:
+    """Title and date from the transcript's header, where it has one."""
+    if not transcript.header:
+        return
+    title = _TITLE_PREFIX.sub("", transcript.header[0]).strip()
+    document.title = title[:1].upper() + title[1:] if title else document.title
+    dates = [date for line in transcript.header[1:] if (date := find_date(line))]
+    document.date = dates[0] if dates else document.date or find_date(transcript.header[0])
+
+
+def _titled(document: Document, speaker: Speaker, audit: Audit) -> bool:
+    """Whether the title or the file name says that the text is the person's."""
+    shown = f"{document.id}: {document.title}"
+    if speaker.is_named_as_author(document.title) or speaker.is_named_as_author(
+        document.source.rsplit("/", 1)[-1]
+    ):
+        audit.kept("documents without labels, by their title", shown)
+        return True
+    audit.dropped(
+        "documents without labels whose title does not say that the person speaks (--unlabelled keep takes them)",
+        shown,
+    )
+    return False
+
+
+def _sections(
+    document: Document, transcript: Transcript, matches: dict[str, Match], directions: str, audit: Audit
+) -> list[list[str]]:
+    header = set(words(" ".join([document.title, *transcript.header])))
+    sections = []
+    turns = 0
+    for turn in transcript.turns:
+        if transcript.labelled and not matches[turn.label].accepted:
+            audit.dropped(
+                "turns without a label" if turn.label == UNKNOWN else "turns of others",
+                f"{turn.label}: {turn.text}",
+            )
+            continue
+        turns += 1
+        paragraphs = [
+            p
+            for p in clean_paragraphs(turn.text, document.id, directions, audit)
+            if not _repeats(p, header, audit)
+        ]
+        length = sum(len(p.split()) for p in paragraphs)
+        if transcript.labelled and length < SHORT_TURN:
+            audit.dropped(f"turns of the person under {SHORT_TURN} words", turn.text)
+        elif paragraphs:
+            sections.append(paragraphs)
+    if transcript.labelled:
+        audit.kept("turns of the person", "", sum(map(bool, sections)))
+    if not sections:
+        reason = (
+            "documents in which the person does not speak"
+            if not turns
+            else "documents with only short turns of the person"
+        )
+        audit.dropped(reason, f"{document.id}: {document.title}")
+    return sections
+
+
+def _repeats(paragraph: str, header: set[str], audit: Audit) -> bool:
+    """Whether the paragraph only says again what the header said (publisher and date over the text)."""
+    repeated = len(paragraph.split()) <= 30 and bool(header) and set(words(paragraph)) <= header
+    if repeated:
+        audit.dropped("lines: the header once more", paragraph)
+    return repeated
+
+
+def _table(labels: _Labels, matches: dict[str, Match]) -> list[dict[str, object]]:
+    """One row a label: the accepted first, then the similar, then the rest by words."""
+    order = {"exact": 0, "variant": 0, "similar": 1, "other": 2}
+    rows = [
+        {
+            "label": label,
+            "match": matches[label].kind if label in matches else "all",
+            "turns": labels.turns[label],
+            "words": labels.words[label],
+            "documents": len(labels.documents[label]),
+        }
+        for label in labels.turns
+    ]
+    return sorted(
+        rows, key=lambda row: (order.get(str(row["match"]), 3), -int(str(row["words"])), str(row["label"]))
+    )
