@@ -10,6 +10,7 @@ name is a whole bundle, and makes no request. HF_ENDPOINT, HF_HOME, HF_TOKEN and
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -156,7 +157,7 @@ def _last_good(wanted: Reference, cache: Path, error: OradorError) -> Opened:
 
 
 def _replace_text(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}")  # of this process: another may be pulling too
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 
