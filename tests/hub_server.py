@@ -32,7 +32,8 @@ class Hub(ThreadingHTTPServer):
     """The server. `requests` lists what was asked, as "METHOD /path"; `faults` maps a file name to a failure:
 
     "missing" (404), "flip" (other bytes of the same size), "short" (a body that ends early, its length to match),
-    "cut" (the connection breaks in mid-body, once), "break" (the connection breaks each time), "error" (HTTP 500).
+    "cut" (the connection breaks in mid-body, once), "break" (the connection breaks each time), "garble" (an upload is
+    stored with other bytes); and a repository to "race" (someone else commits to it before the client does).
     """
 
     daemon_threads = True
@@ -210,6 +211,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def preupload(self, kind: str, repo: str, rev: str) -> Callable[[], None]:
         found, files = self.writable(kind, repo), []
+        if self.server.faults.pop(repo, None) == "race":
+            found.commit(
+                {**found.commits[found.refs["main"]], "NOTES.md": File(b"mine", False)}, "by someone else"
+            )
         present = found.commits[found.resolve(rev)]
         for wanted in json.loads(self.body)["files"]:
             path, mode = wanted["path"], self.server.store.upload_mode(wanted["path"], wanted["size"])
@@ -267,6 +272,8 @@ class Handler(BaseHTTPRequestHandler):
             if value["oid"] not in self.server.store.objects:
                 raise Refused(400, f"object {value['oid']} was not uploaded")
             files[value["path"]] = File(self.server.store.objects[value["oid"]], True)
+            if self.server.faults.get(value["path"].rsplit("/", 1)[-1]) == "garble":
+                files[value["path"]] = File(b"garbled", True)
         elif key == "deletedFile":
             files.pop(value["path"])
         elif key != "header":
@@ -282,8 +289,6 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.server.faults.get(path.rsplit("/", 1)[-1])
         if fault == "missing":
             raise Refused(404, "Entry not found", "EntryNotFound")
-        if fault == "error":
-            raise Refused(500, "Internal error")
         if fault == "cut" and self.command == "GET":
             del self.server.faults[path.rsplit("/", 1)[-1]]
         headers = {"X-Repo-Commit": oid, "ETag": f'"{file.oid}"', "Accept-Ranges": "bytes"}
