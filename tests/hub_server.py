@@ -14,14 +14,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import yaml
-
-from tests.hub_store import File, Refused, Repo, Store
+from tests.hub_http import Answers
+from tests.hub_store import File, Refused, Repo, Store, card_errors
 
 ID = r"(?P<repo>[^/]+/[^/]+)"
 KIND = r"/api/(?P<kind>model|dataset|space)s/"
@@ -66,41 +64,10 @@ def serving(port: int = 0) -> Iterator[Hub]:
         thread.join()
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One request; `ROUTES` says which method answers."""
+class Handler(Answers):
+    """The routes of the Hub."""
 
-    protocol_version = "HTTP/1.1"
     server: Hub
-
-    def log_message(self, *_: object) -> None:
-        """Silent: `Hub.requests` is the log."""
-
-    def do_GET(self) -> None:
-        self._dispatch()
-
-    do_HEAD = do_POST = do_PUT = do_GET
-
-    def _dispatch(self) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path = unquote(urlsplit(self.path).path)
-        self.server.requests.append(f"{self.command} {path}")
-        try:
-            answer, values = self._route(path)
-            with self.server.store.lock:
-                result = answer(self, **values)
-            result()
-        except Refused as refused:
-            headers = {
-                "X-Error-Message": str(refused),
-                **({"X-Error-Code": refused.code} if refused.code else {}),
-            }
-            self._json({"error": str(refused)}, refused.status, headers)
-
-    def _route(self, path: str) -> tuple[Callable[..., Callable[[], None]], dict[str, str]]:
-        for methods, pattern, answer in ROUTES:
-            if self.command in methods and (match := re.fullmatch(pattern, path)):
-                return answer, match.groupdict()
-        raise Refused(404, f"this Hub does not answer {self.command} {path}")
 
     @property
     def user(self) -> str | None:
@@ -117,19 +84,6 @@ class Handler(BaseHTTPRequestHandler):
         if self.user != repo.split("/")[0]:
             raise Refused(403, "You don't have the rights to write here")
         return found
-
-    def _json(self, value: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        self._send(
-            json.dumps(value).encode(), status, {"Content-Type": "application/json", **(headers or {})}
-        )
-
-    def _send(self, data: bytes, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for key, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
 
     # accounts and repositories
 
@@ -315,7 +269,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(body, status, headers)
 
 
-ROUTES: list[tuple[str, str, Callable[..., Callable[[], None]]]] = [
+Handler.routes = [
     ("GET", "/api/whoami-v2", Handler.whoami),
     ("POST", "/api/repos/create", Handler.create),
     ("POST", "/api/validate-yaml", Handler.validate),
@@ -331,25 +285,6 @@ ROUTES: list[tuple[str, str, Callable[..., Callable[[], None]]]] = [
     ("GET", KIND + ID + "/tree/(?P<rev>[^/]+)", Handler.tree),
     ("GET HEAD", PREFIX + ID + "/resolve/(?P<rev>[^/]+)/(?P<path>.+)", Handler.resolve),
 ]
-
-
-def card_errors(text: str, kind: str | None) -> list[str]:
-    """What the Hub would refuse in a README.md."""
-    match = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
-    try:
-        data = yaml.safe_load(match[1]) if match else {}
-    except yaml.YAMLError as error:
-        return [f"invalid YAML: {error}"]
-    errors = []
-    if kind == "space" and len(data.get("short_description") or "") > 60:
-        errors.append('"short_description" length must be less than or equal to 60 characters long')
-    if "license" in data and not re.fullmatch(r"[a-z0-9.-]+", str(data["license"])):
-        errors.append('"license" is not a known identifier')
-    base = data.get("base_model", [])
-    for item in [base] if isinstance(base, str) else base:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", item):
-            errors.append(f'"base_model" with value "{item}" is not valid')
-    return errors
 
 
 def main() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import RLock
+
+import yaml
 
 LARGE = (
     ".gguf",
@@ -127,3 +130,22 @@ class Store:
 
     def upload_mode(self, path: str, size: int) -> str:
         return "lfs" if size > LARGE_BYTES or path.endswith(LARGE) else "regular"
+
+
+def card_errors(text: str, kind: str | None) -> list[str]:
+    """What the Hub would refuse in a README.md."""
+    match = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
+    try:
+        data = yaml.safe_load(match[1]) if match else {}
+    except yaml.YAMLError as error:
+        return [f"invalid YAML: {error}"]
+    errors = []
+    if kind == "space" and len(data.get("short_description") or "") > 60:
+        errors.append('"short_description" length must be less than or equal to 60 characters long')
+    if "license" in data and not re.fullmatch(r"[a-z0-9.-]+", str(data["license"])):
+        errors.append('"license" is not a known identifier')
+    base = data.get("base_model", [])
+    for item in [base] if isinstance(base, str) else base:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", item):
+            errors.append(f'"base_model" with value "{item}" is not valid')
+    return errors
