@@ -1,0 +1,151 @@
+"""What a fine-tuning run will take: examples, tokens, steps, memory and time, before any weight is loaded.
+
+python -m train sft --data DIR --base BASE --out RUN --dry-run
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from train.base_model import Base
+from train.chat_examples import Encoded
+from train.sft_options import Options
+
+NF4_BYTES = 0.516
+"""Bytes of a weight in NF4 with doubly quantized scales: 4.127 bits (QLoRA, arXiv 2305.14314, section 3)."""
+
+EFFICIENCY = 0.5
+"""Share of the measured matrix rate that training reaches: attention, norms and the optimizer take the rest."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Counts of parameters: in adapted linear layers, elsewhere, in the adapter; and of the widths of activations."""
+
+    linear: int
+    other: int
+    adapter: int
+    layers: int
+    hidden: int
+    layer_width: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The run in numbers; bytes and seconds are estimates, `basis` says what they rest on."""
+
+    examples: int
+    validation: int
+    dropped: int
+    tokens: int
+    trained_tokens: int
+    longest: int
+    steps: int
+    adapter_parameters: int
+    memory_bytes: int
+    seconds: float
+    basis: str
+
+    def __str__(self) -> str:
+        return "\n".join(
+            (
+                f"examples        {self.examples} to train, {self.validation} to validate, {self.dropped} too long and dropped",
+                f"tokens an epoch {self.tokens:,}, of them trained {self.trained_tokens:,}; longest example {self.longest:,}",
+                f"steps           {self.steps}",
+                f"adapter         {self.adapter_parameters:,} parameters",
+                f"memory          about {self.memory_bytes / 1e9:.1f} GB (estimate)",
+                f"time            about {_duration(self.seconds)} (estimate)",
+                f"estimates from  {self.basis}",
+            )
+        )
+
+
+def make_plan(base: Base, train: Encoded, validation: Encoded, options: Options) -> Plan:
+    """Count and estimate; reads the base model's configuration only."""
+    shape = _shape(base, options.rank)
+    epoch = math.ceil(len(train.examples) / (options.batch * options.accumulation))
+    steps = options.max_steps if options.max_steps > 0 else math.ceil(epoch * options.epochs)
+    tokens = sum(len(e.ids) for e in train.examples)
+    longest = max(len(e.ids) for e in train.examples)
+    rate, device = _matrix_rate(options)
+    passes = (
+        3 if options.gradient_checkpointing else 2
+    )  # forward, its repetition, and the gradient of activations
+    flops = 2 * passes * (shape.linear + shape.other) * tokens * steps / epoch
+    return Plan(
+        examples=len(train.examples),
+        validation=len(validation.examples),
+        dropped=len(train.dropped) + len(validation.dropped),
+        tokens=tokens,
+        trained_tokens=sum(e.trained for e in train.examples),
+        longest=longest,
+        steps=steps,
+        adapter_parameters=shape.adapter,
+        memory_bytes=_memory(shape, options, longest),
+        seconds=flops / (rate * EFFICIENCY),
+        basis=f"{shape.linear + shape.other:,} base parameters; {options.batch} × {longest:,} tokens at once; "
+        f"{rate / 1e12:.2f} TFLOP/s of matrix products measured on this {device}, {EFFICIENCY:.0%} of it reached; "
+        "validation and saving not counted",
+    )
+
+
+def _shape(base: Base, rank: int) -> Shape:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.pytorch_utils import Conv1D
+
+    config = AutoConfig.from_pretrained(base.folder).get_text_config()
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head = model.get_output_embeddings()
+    linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head]
+    widths = [sum(m.weight.shape) for m in linear]
+    inside = sum(m.weight.numel() for m in linear)
+    whole = sum(p.numel() for p in model.parameters())
+    layers = config.num_hidden_layers
+    return Shape(
+        inside, whole - inside, rank * sum(widths), layers, config.hidden_size, sum(widths) // layers
+    )
+
+
+def _memory(shape: Shape, options: Options, longest: int) -> int:
+    """Weights, adapter with gradient and optimizer, and activations of a batch of the longest examples."""
+    wide = 2 if options.dtype_name() == "bfloat16" else 4
+    weights = shape.linear * (NF4_BYTES if options.qlora else wide) + shape.other * wide
+    adapter = shape.adapter * (4 + 4 + (2 if "8bit" in options.optimizer_name() else 8))
+    kept = shape.hidden * shape.layers
+    inner = 2 * shape.layer_width * (1 if options.gradient_checkpointing else shape.layers)
+    activations = options.batch * longest * (kept + inner) * wide
+    return int(weights + adapter + activations)
+
+
+def _matrix_rate(options: Options, size: int = 2048, seconds: float = 0.5) -> tuple[float, str]:
+    """Floating-point operations a second of square matrix products in the training type, and the device's name."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if cuda else f"CPU with {torch.get_num_threads()} threads"
+    a = torch.ones(size, size, dtype=getattr(torch, options.dtype_name()), device="cuda" if cuda else "cpu")
+    count, start = 0, 0.0
+    while count < 3 or time.perf_counter() - start < seconds:
+        torch.mm(a, a)
+        if cuda:
+            torch.cuda.synchronize()
+        if count == 0:  # the first product also sets the library up
+            start = time.perf_counter()
+        count += 1
+    return 2 * size**3 * (count - 1) / (time.perf_counter() - start), device
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan as run.json keeps it."""
+    return dict(vars(plan))
