@@ -1,0 +1,201 @@
+"""The endpoints for programs, stable: /finetuned, /rag, /search and /info. docs/api.md has examples that run.
+
+/finetuned yields (text, details), /rag yields (text, passages, details); `text` is cumulative.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from space import generators as gen
+from space.edge import language_of, visible_errors
+from space.generators import Found, Frame, Grounded, Speech
+from space.inputs import MAX_FIELD_WORDS, MAX_PASSAGES, MAX_SEED, MAX_TOPIC_WORDS
+from space.studio import Studio
+from space.view import note_texts
+
+LLM = {"concurrency_id": "llm", "concurrency_limit": 1}
+"""One text at a time; all who wait for one stand in the same queue."""
+
+Details = dict[str, Any]
+
+
+def add_endpoints(studio: Studio) -> None:
+    """Adds the endpoints to the Blocks being built; /rag and /search only where there is an index."""
+    _add(_finetuned(studio), "finetuned", tuple[str, dict], **LLM)
+    _add(_info(studio), "info", dict, concurrency_limit=4)
+    if studio.grounded:
+        _add(_rag(studio), "rag", tuple[str, list[dict], dict], **LLM)
+        _add(_search(studio), "search", list[dict], concurrency_id="search", concurrency_limit=1)
+
+
+def _add(function: Callable[..., Any], name: str, returns: Any, **limits: Any) -> None:
+    # gr.api reads types from annotations, and one output for each member of a tuple, also for a generator.
+    annotations = {"language": str, "generator": str, **function.__annotations__, "return": returns}
+    function.__annotations__ = {key: _TYPES.get(value, value) for key, value in annotations.items()}
+    gr.api(function, api_name=name, **limits)
+
+
+_TYPES: dict[Any, Any] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "float | None": float | None,
+}
+
+
+def _finetuned(studio: Studio) -> Callable[..., Any]:
+    def finetuned(
+        topics: str,
+        field: str = "",
+        opening: str = "",
+        minutes: float = 3,
+        creativity: float = 0.5,
+        seed: int = -1,
+        generator: str = "",
+        language: str = "es",
+    ) -> Iterator[tuple[str, Details]]:
+        """Writes a speech on some topics with the fine-tuned model. Yields the text so far and its details: words, seconds of speech, tokens per second, seed, notes."""
+        language = language_of(language)
+        with visible_errors(language):
+            speech = Speech(topics, field, opening, minutes, creativity, seed, generator)
+            for frame in gen.finetuned(studio, speech):
+                yield frame.text, details(frame, language)
+
+    return finetuned
+
+
+def _rag(studio: Studio) -> Callable[..., Any]:
+    def rag(
+        topics: str,
+        passages: int = 5,
+        threshold: float | None = None,
+        field: str = "",
+        opening: str = "",
+        minutes: float = 3,
+        creativity: float = 0.5,
+        seed: int = -1,
+        generator: str = "",
+        language: str = "es",
+    ) -> Iterator[tuple[str, list[Details], Details]]:
+        """Writes a speech that rests on passages of the documents. Yields the text so far, the passages with score and source, and the details. An empty text with a note means that no passage scored enough."""
+        language = language_of(language)
+        with visible_errors(language):
+            speech = Grounded(
+                topics, field, opening, minutes, creativity, seed, generator, passages, threshold
+            )
+            for frame in gen.rag(studio, speech):
+                yield frame.text, listed(frame.passages), details(frame, language)
+
+    return rag
+
+
+def _search(studio: Studio) -> Callable[..., Any]:
+    def search(
+        query: str,
+        passages: int = 5,
+        threshold: float | None = None,
+        generator: str = "",
+        language: str = "es",
+    ) -> list[Details]:
+        """Finds the passages of the documents that match a query, best first, with score and source."""
+        with visible_errors(language_of(language)):
+            return listed(gen.search(studio, query, passages, threshold, generator))
+
+    return search
+
+
+def _info(studio: Studio) -> Callable[..., Any]:
+    def info() -> Details:
+        """What this Space serves: generators, models, limits, lineage."""
+        return about(studio)
+
+    return info
+
+
+def details(frame: Frame, language: str) -> Details:
+    """A frame's figures and notes as JSON."""
+    keys = [note.key for note in frame.notes]
+    return {
+        "phase": frame.phase,
+        "words": frame.words,
+        "speech_seconds": frame.speech_seconds,
+        "tokens": frame.tokens,
+        "tokens_per_second": round(frame.tokens_per_second, 1),
+        "first_token_seconds": None if frame.first_token is None else round(frame.first_token, 3),
+        "seed": frame.seed,
+        "generator": frame.generator,
+        "notes": [
+            {"key": key, "message": message}
+            for key, message in zip(keys, note_texts(frame, language), strict=True)
+        ],
+    }
+
+
+def listed(found: Sequence[Found]) -> list[Details]:
+    """Passages as JSON."""
+    return [
+        {
+            "score": round(item.hit.score, 4),
+            "relevance": item.relevance,
+            "used": item.used,
+            "title": item.hit.passage.title,
+            "source": item.hit.passage.source,
+            "document": item.hit.passage.document,
+            "position": item.hit.passage.position,
+            "text": item.hit.passage.text,
+        }
+        for item in found
+    ]
+
+
+def about(studio: Studio) -> Details:
+    """The answer of /info."""
+    import llama_cpp
+
+    bundle = studio.bundle
+    settings = studio.settings
+    return {
+        "bundle": bundle.name,
+        "created": bundle.created,
+        "base": bundle.base.name,
+        "adapters": {name: path.name for name, path in bundle.adapters.items()},
+        "indexes": sorted(bundle.indexes),
+        "context": bundle.context,
+        "generators": [
+            {
+                "name": generator.name,
+                "title": generator.title,
+                "tabs": [
+                    tab
+                    for tab, members in (("finetuned", studio.speakers), ("rag", studio.grounded))
+                    if generator in members
+                ],
+                "adapter": generator.adapter,
+                "index": generator.index,
+                "words_per_minute": generator.words_per_minute,
+            }
+            for generator in bundle.generators
+        ],
+        "limits": {
+            "characters": settings.max_chars,
+            "topic_words": MAX_TOPIC_WORDS,
+            "field_words": MAX_FIELD_WORDS,
+            "minutes": studio.max_minutes,
+            "passages": MAX_PASSAGES,
+            "seed": MAX_SEED,
+            "queue": settings.queue_size,
+            "seconds": settings.deadline,
+        },
+        "engine": {
+            "llama_cpp_python": llama_cpp.__version__,
+            "threads": settings.threads,
+            "machine": platform.machine(),
+            "loaded": studio.loaded,
+        },
+        "lineage": bundle.lineage,
+    }

@@ -1,0 +1,320 @@
+"""The generators: plain Python generators that yield frames, each with the whole text so far.
+
+    studio = Studio(Bundle.load(folder), Settings.from_env())
+    for frame in studio.finetuned(Speech(topics="el mar", minutes=2)): print(frame.text)
+
+Neither Gradio nor a language appears here: notes are keys of `space/texts.py` with their values.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from index.search import Hit
+from space import inputs
+from space.bundle import Generator
+from space.engine import Engine, Request, Step
+from space.errors import PromptTooLong
+from space.length import CAP, EARLY, Length
+from space.native import Sampling
+from space.prompts import Message, PromptTemplate, format_context, join_topics
+from space.studio import Studio
+
+FRAME_SECONDS = 0.04
+"""A frame at most this often: the browser draws no faster, and a cancelled request ends within one frame."""
+
+USUAL_TEMPERATURE = 0.8
+LEAST_ROOM = 64
+"""Tokens that must be left for the answer; below that the prompt counts as too long."""
+
+TOKENS_PER_WORD = 2.0
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A request as it comes: texts as typed, numbers as sent; `generator` None is the first that fits."""
+
+    topics: Any
+    field: Any = ""
+    opening: Any = ""
+    minutes: Any = 3
+    creativity: Any = 0.5
+    seed: Any = None
+    generator: Any = None
+
+
+@dataclass(frozen=True)
+class Grounded(Speech):
+    """As `Speech`, grounded on `passages` passages that score at least `threshold` (None: the index's own)."""
+
+    passages: Any = 5
+    threshold: Any = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the visitor must know: a key of space/texts.py under "note." and its values."""
+
+    key: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage for the prompt: `relevance` is high, medium or low; `used` False when the context has no room."""
+
+    hit: Hit
+    relevance: str
+    used: bool = True
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is known at one moment. `phase`: loading, searching, reading, writing or done; `text` is cumulative.
+
+    `progress` is the share of the prompt read, `first_token` the seconds from the turn's start to the first token.
+    """
+
+    phase: str
+    seed: int
+    text: str = ""
+    words: int = 0
+    words_per_minute: int = 130
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    first_token: float | None = None
+    progress: float = 0.0
+    passages: tuple[Found, ...] = ()
+    notes: tuple[Note, ...] = ()
+    generator: str = ""
+    title: str = ""
+
+    @property
+    def speech_seconds(self) -> int:
+        """How long it takes to say the text."""
+        return round(self.words * 60 / self.words_per_minute)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A checked request."""
+
+    generator: Generator
+    topics: list[str]
+    field: str
+    opening: str
+    target: int
+    sampling: Sampling
+
+
+def finetuned(studio: Studio, speech: Speech) -> Iterator[Frame]:
+    """The frames of a speech on `speech.topics`. Raises InvalidInput before the first frame."""
+    order, frame = _check(studio, speech, studio.speakers)
+    if order.generator.adapter is None:
+        frame = _noted(frame, "no_adapter")
+    yield from _loading(studio, frame)
+    messages = order.generator.prompts["speech"].render(**_values(order))
+    yield from _write(studio, studio.engine(), order, messages, frame)
+
+
+def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
+    """As `finetuned`, after a frame with the passages found; without any that scores enough, only a note."""
+    order, frame = _check(studio, speech, studio.grounded)
+    k = inputs.whole(speech.passages, "passages", 1, inputs.MAX_PASSAGES)
+    floor = studio.threshold(order.generator) if speech.threshold is None else speech.threshold
+    floor = inputs.number(floor, "threshold", -1, 1)
+    yield replace(frame, phase="searching")
+    hits = studio.search(order.generator, ", ".join(order.topics), k)
+    passing = [hit for hit in hits if hit.score >= floor]
+    found = tuple(Found(hit, studio.relevance(order.generator, hit.score)) for hit in passing)
+    if not found:
+        best = f"{hits[0].score:.2f}" if hits else "–"
+        yield replace(_noted(frame, "nothing", threshold=f"{floor:.2f}", best=best), phase="done")
+        return
+    yield replace(frame, phase="searching", passages=found)
+    yield from _loading(studio, replace(frame, passages=found))
+    engine = studio.engine()
+    template = order.generator.prompts["rag"]
+    found, messages = _fit(engine, template, order, found)
+    frame = replace(frame, passages=found)
+    if dropped := sum(not passage.used for passage in found):
+        frame = _noted(frame, "dropped", n=dropped, of=len(found), context=engine.context)
+    yield from _write(studio, engine, order, messages, frame)
+
+
+def search(studio: Studio, query: Any, passages: Any, threshold: Any, generator: Any) -> list[Found]:
+    """The passages for `query`, best first. Raises InvalidInput."""
+    chosen = studio.choose(generator, studio.grounded)
+    text = ", ".join(inputs.clean_topics(query, "query", studio.settings.max_chars)[0])
+    k = inputs.whole(passages, "passages", 1, inputs.MAX_PASSAGES)
+    floor = studio.threshold(chosen) if threshold is None else inputs.number(threshold, "threshold", -1, 1)
+    hits = studio.search(chosen, text, k)
+    return [Found(hit, studio.relevance(chosen, hit.score)) for hit in hits if hit.score >= floor]
+
+
+def _check(studio: Studio, speech: Speech, among: Sequence[Generator]) -> tuple[_Order, Frame]:
+    generator = studio.choose(speech.generator, among)
+    limit = studio.settings.max_chars
+    topics, removed = inputs.clean_topics(speech.topics, "topics", limit)
+    field = inputs.clean_text(speech.field, "field", limit, inputs.MAX_FIELD_WORDS)
+    opening = inputs.clean_text(speech.opening, "opening", limit)
+    minutes = inputs.number(speech.minutes, "minutes", 1, studio.max_minutes)
+    creativity = inputs.number(speech.creativity, "creativity", 0, 1)
+    options = {"temperature": USUAL_TEMPERATURE, **generator.sampling}
+    seed = inputs.seed(speech.seed, "seed")
+    sampling = Sampling(
+        temperature=inputs.temperature(creativity, options["temperature"]),
+        top_p=float(options.get("top_p", 0.95)),
+        top_k=int(options.get("top_k", 40)),
+        min_p=float(options.get("min_p", 0.05)),
+        repeat_penalty=float(options.get("repeat_penalty", 1.1)),
+        seed=seed,
+    )
+    order = _Order(
+        generator=generator,
+        topics=topics,
+        field=" ".join(field.text.split()),
+        opening=opening.text,
+        target=round(minutes * generator.words_per_minute),
+        sampling=sampling,
+    )
+    frame = Frame(
+        "loading",
+        seed,
+        words_per_minute=generator.words_per_minute,
+        generator=generator.name,
+        title=join_topics(topics),
+    )
+    if total := removed + field.removed + opening.removed:
+        frame = _noted(frame, "removed", n=total)
+    return order, frame
+
+
+def _values(order: _Order) -> dict[str, str]:
+    topics = join_topics(order.topics)
+    return {"topics": topics, "field": order.field or topics}
+
+
+def _noted(frame: Frame, key: str, **values: Any) -> Frame:
+    return replace(frame, notes=(*frame.notes, Note(key, values)))
+
+
+def _loading(studio: Studio, frame: Frame) -> Iterator[Frame]:
+    """A frame to look at while the model loads, the first time."""
+    if not studio.loaded:
+        yield frame
+
+
+def _fit(
+    engine: Engine, template: PromptTemplate, order: _Order, found: tuple[Found, ...]
+) -> tuple[tuple[Found, ...], list[Message]]:
+    """The prompt with as many of the best passages as leave room for the speech; at least one. Raises PromptTooLong."""
+    used = len(found)
+    while True:
+        texts = [passage.hit.passage.text for passage in found[:used]]
+        messages = template.render(context=format_context(texts), **_values(order))
+        room = engine.context - engine.count(messages, order.opening)
+        if room >= order.target * TOKENS_PER_WORD or used == 1:
+            break
+        used -= 1
+    marked = tuple(replace(passage, used=n < used) for n, passage in enumerate(found))
+    return marked, messages
+
+
+def _write(
+    studio: Studio, engine: Engine, order: _Order, messages: list[Message], frame: Frame
+) -> Iterator[Frame]:
+    size = engine.count(messages, order.opening)
+    room = engine.context - size
+    if room < LEAST_ROOM:
+        raise PromptTooLong(tokens=size, context=engine.context)
+    if room < order.target * TOKENS_PER_WORD / 2:
+        words = int(room / TOKENS_PER_WORD)
+        frame = _noted(frame, "room", context=engine.context, words=words, target=order.target)
+    request = Request(
+        messages=messages,
+        opening=order.opening,
+        adapter=order.generator.adapter,
+        sampling=order.sampling,
+        max_tokens=int(order.target * CAP * 4),
+        min_words=int(order.target * EARLY),
+        deadline=studio.settings.deadline,
+    )
+    writing = _Writing(order, frame, studio.settings.deadline)
+    steps = engine.stream(request)
+    try:
+        yield from writing.frames(steps)
+    finally:
+        close: Callable[[], None] | None = getattr(steps, "close", None)
+        if close:
+            close()
+    yield writing.last(engine.context)
+
+
+class _Writing:
+    """Follows the steps of one request and says what the visitor should see."""
+
+    def __init__(self, order: _Order, frame: Frame, deadline: float) -> None:
+        self.length = Length(order.opening, order.target)
+        self.frame = frame
+        self.deadline = deadline
+        self.begun = time.monotonic()
+        self.first: float | None = None
+        self.end = "length"
+        self.tokens = 0
+        self.latest = 0.0
+
+    def frames(self, steps: Iterator[Step]) -> Iterator[Frame]:
+        shown = 0.0
+        for step in steps:
+            now = time.monotonic()
+            if step.written and self.first is None:
+                self.first = now
+            self.tokens, self.latest = step.written, now
+            if not self.length.add(step.text):
+                return
+            if step.end is not None:
+                self.end = step.end
+                return
+            if now - shown >= FRAME_SECONDS:
+                shown = now
+                yield self.now("writing" if step.written else "reading", step)
+
+    def now(self, phase: str, step: Step | None = None) -> Frame:
+        seconds = self.latest - self.first if self.first is not None else 0.0
+        return replace(
+            self.frame,
+            phase=phase,
+            text=self.length.text,
+            words=self.length.words,
+            tokens=self.tokens,
+            tokens_per_second=(self.tokens - 1) / seconds if seconds > 0 and self.tokens > 1 else 0.0,
+            first_token=self.first - self.begun if self.first is not None else None,
+            progress=step.read / step.prompt if step else 1.0,
+        )
+
+    def last(self, context: int) -> Frame:
+        """The finished text, with a note for every way in which it is not what was asked for."""
+        length = self.length
+        complete = True
+        if self.end == "model":
+            length.finish()
+            if length.words < length.target * EARLY:
+                self.note("short", words=length.words, target=length.target)
+        elif self.end != "length":
+            complete = length.cut_back()
+            key = "deadline" if self.end == "deadline" else "context"
+            self.note(key, seconds=f"{self.deadline:g}", context=context)
+        if length.cut and self.end == "length":
+            self.note("cut")
+        if not complete:
+            self.note("unfinished")
+        if not length.text.strip():
+            self.note("empty")
+        return self.now("done")
+
+    def note(self, key: str, **values: Any) -> None:
+        self.frame = _noted(self.frame, key, **values)

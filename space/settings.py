@@ -1,0 +1,86 @@
+"""All settings, read from the environment in this one place; `ORADOR_PORT=8080 python app.py` shows how to set one.
+
+| variable | meaning | default |
+|---|---|---|
+| ORADOR_BUNDLE | a folder, or `owner/repo@<40 hex>` | the embedded bundle, space/bundle |
+| ORADOR_THREADS | threads of llama.cpp | the cores this process may use |
+| ORADOR_HOST, ORADOR_PORT | where to listen | 127.0.0.1 (0.0.0.0 on a Space), 7860 |
+| ORADOR_QUEUE_SIZE | visitors that may wait; the next one is refused with a message | 16 |
+| ORADOR_CACHE | where pulled bundles are kept | ~/.cache/orador |
+| ORADOR_MAX_CHARS | characters of one text field | 2000 |
+| ORADOR_MAX_MINUTES | longest speech | 10 |
+| ORADOR_DEADLINE | seconds that one text may take | 600 |
+| ORADOR_LANGUAGE | language of the page at first sight: es or en | es |
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from space.errors import SettingInvalid
+
+EMBEDDED = Path(__file__).parent / "bundle"
+LANGUAGES = ("es", "en")
+REMOTE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the Space needs to know; `bundle` is a folder or `owner/repo@revision`."""
+
+    bundle: str = str(EMBEDDED)
+    threads: int = 2
+    host: str = "127.0.0.1"
+    port: int = 7860
+    queue_size: int = 16
+    cache: Path = Path("~/.cache/orador")
+    max_chars: int = 2000
+    max_minutes: int = 10
+    deadline: float = 600.0
+    language: str = "es"
+
+    @property
+    def remote(self) -> bool:
+        """Whether the bundle is pulled from the Hub."""
+        return REMOTE.fullmatch(self.bundle) is not None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings of `environment` (by default the process's). Raises SettingInvalid."""
+        env = os.environ if environment is None else environment
+        language = env.get("ORADOR_LANGUAGE", "es")
+        if language not in LANGUAGES:
+            raise SettingInvalid(name="ORADOR_LANGUAGE", value=language, reason="es or en")
+        return cls(
+            bundle=env.get("ORADOR_BUNDLE") or str(EMBEDDED),
+            threads=_number(env, "ORADOR_THREADS", available_cores(env), 1, 512),
+            host=env.get("ORADOR_HOST") or ("0.0.0.0" if "SPACE_ID" in env else "127.0.0.1"),
+            port=_number(env, "ORADOR_PORT", 7860, 0, 65535),
+            queue_size=_number(env, "ORADOR_QUEUE_SIZE", 16, 1, 1000),
+            cache=Path(env.get("ORADOR_CACHE") or "~/.cache/orador").expanduser(),
+            max_chars=_number(env, "ORADOR_MAX_CHARS", 2000, 100, 100_000),
+            max_minutes=_number(env, "ORADOR_MAX_MINUTES", 10, 1, 60),
+            deadline=_number(env, "ORADOR_DEADLINE", 600, 1, 86_400),
+            language=language,
+        )
+
+
+def available_cores(environment: Mapping[str, str]) -> int:
+    """The cores this process may use; a Space says so in CPU_CORES, where the container shows the host's."""
+    told = environment.get("CPU_CORES", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+        raise SettingInvalid(name=name, value=text, reason=f"a whole number between {low} and {high}")
+    return int(text)

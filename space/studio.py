@@ -1,0 +1,101 @@
+"""A bundle at work: its engine and its indexes, loaded once, when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from index.search import Hit, Index
+from space.bundle import Bundle, Generator
+from space.engine import Engine, LocalEngine
+from space.errors import NoIndex, NotText, UnknownChoice
+from space.settings import Settings
+
+PROMPT_TOKENS = 256
+TOKENS_PER_WORD = 2.0
+
+
+class Studio:
+    """Serves one bundle; safe for several threads."""
+
+    def __init__(self, bundle: Bundle, settings: Settings) -> None:
+        self.bundle = bundle
+        self.settings = settings
+        self._engine: Engine | None = None
+        self._indexes: dict[str, Index] = {}
+        self._loading = threading.Lock()
+
+    @property
+    def speakers(self) -> list[Generator]:
+        """The generators of the fine-tuned tab."""
+        return [generator for generator in self.bundle.generators if "speech" in generator.prompts]
+
+    @property
+    def grounded(self) -> list[Generator]:
+        """The generators of the RAG tab."""
+        return [g for g in self.bundle.generators if g.index is not None and "rag" in g.prompts]
+
+    @property
+    def max_minutes(self) -> int:
+        """The longest speech that the settings allow and the context holds."""
+        words = (self.bundle.context - PROMPT_TOKENS) / TOKENS_PER_WORD
+        pace = min(generator.words_per_minute for generator in self.bundle.generators)
+        return max(1, min(self.settings.max_minutes, int(words / pace)))
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._engine is not None
+
+    def engine(self) -> Engine:
+        """The engine, loaded at the first call. Raises EngineError."""
+        with self._loading:
+            if self._engine is None:
+                bundle = self.bundle
+                self._engine = LocalEngine(
+                    bundle.base, bundle.adapters, bundle.chat_template, bundle.context, self.settings.threads
+                )
+            return self._engine
+
+    def index(self, generator: Generator) -> Index:
+        """The index of `generator`, loaded at the first call. Raises NoIndex, or an error of the index."""
+        if generator.index is None:
+            raise NoIndex(name=generator.name)
+        with self._loading:
+            if generator.index not in self._indexes:
+                self._indexes[generator.index] = Index.load(self.bundle.indexes[generator.index])
+            return self._indexes[generator.index]
+
+    def warm(self) -> None:
+        """Loads all, so that the first visitor does not wait."""
+        self.engine()
+        for generator in self.grounded:
+            self.index(generator)
+
+    def search(self, generator: Generator, query: str, k: int) -> list[Hit]:
+        """The `k` best passages, whatever they score."""
+        return self.index(generator).search(query, k, threshold=float("-inf"))
+
+    def threshold(self, generator: Generator) -> float:
+        """The lowest score of a passage that is used: the generator's own, or that of its index."""
+        if generator.threshold is not None:
+            return generator.threshold
+        return self.index(generator).threshold
+
+    def relevance(self, generator: Generator, score: float) -> str:
+        """`score` in words: "high", "medium" or "low"."""
+        return self.index(generator).relevance(score)
+
+    def choose(self, name: object, among: Sequence[Generator]) -> Generator:
+        """The generator `name` of `among`, the first one for no name. Raises UnknownChoice."""
+        if name is None or name == "":
+            if not among:
+                raise NoIndex(name=self.bundle.name)
+            return among[0]
+        if not isinstance(name, str):
+            raise NotText(field="generator", kind=type(name).__name__)
+        for generator in among:
+            if generator.name == name:
+                return generator
+        choices = ", ".join(generator.name for generator in among)
+        raise UnknownChoice(value=name[:60], field="generator", choices=choices)

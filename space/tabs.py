@@ -1,0 +1,214 @@
+"""The page: two tabs over `space/generators.py`. It only wires; what is shown is made in `space/view.py`.
+
+`python app.py` serves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from space import generators as gen
+from space import view
+from space.bundle import Generator
+from space.downloads import MIME, download
+from space.edge import language_of, visible_errors
+from space.endpoints import LLM, add_endpoints
+from space.forms import Form, build_form, samples
+from space.generators import Frame, Grounded, Speech
+from space.labels import Labels
+from space.studio import Studio
+from space.style import SAVE_SCRIPT, copy_script, show_script
+from space.texts import say
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
+STATE_SECONDS = 3600
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole interface for `studio`, not yet launched."""
+    with gr.Blocks(title="Orador", analytics_enabled=False, fill_width=True) as demo:
+        _Page(studio).build()
+        add_endpoints(studio)
+    return demo
+
+
+class _Page:
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.labels = Labels(studio.settings.language)
+
+    def build(self) -> None:
+        labels, bundle = self.labels, self.studio.bundle
+        with gr.Row(elem_id="head"):
+            labels.html(lambda language: view.masthead(language), scale=1)
+            self.language = gr.Radio(
+                choices=[("Español", "es"), ("English", "en")],
+                value=labels.first,
+                label="Idioma / Language",
+                show_label=False,
+                container=False,
+                elem_id="language",
+            )
+        with gr.Tabs():
+            for name, generators in (("finetuned", self.studio.speakers), ("rag", self.studio.grounded)):
+                if generators:
+                    with labels.make(gr.Tab, _tab_label(name), id=name):
+                        self.tab(name, generators)
+        with labels.make(gr.Accordion, _label("about"), open=False, elem_classes="about"):
+            labels.make(gr.Markdown, lambda language: {"value": say("about.text", language)})
+        labels.html(lambda language: view.lineage(bundle, language))
+        self.language.change(labels.updates, self.language, labels.components, **QUICK)
+
+    def tab(self, name: str, generators: list[Generator]) -> None:
+        with gr.Row(elem_classes="columns"):
+            with gr.Column(scale=5, min_width=300, elem_classes="form-column"):
+                form = build_form(self.labels, self.studio, name, generators)
+            with gr.Column(scale=8, min_width=300, elem_id=f"sheet-{name}"):
+                sheet = _Sheet(self.labels, self.language, self.studio.bundle.name, f"sheet-{name}")
+        runs = _Runs(self.studio, name, self.language, form, sheet)
+        runs.wire(generators)
+
+
+class _Sheet:
+    """The right side of a tab: passages, speech, figures, and what can be done with the speech."""
+
+    def __init__(self, labels: Labels, language: gr.Radio, model: str, place: str) -> None:
+        first = labels.first
+        self.model = model
+        self.frame = gr.State(None, time_to_live=STATE_SECONDS)
+        self.status = gr.HTML(view.status(None, first))
+        self.passages = gr.HTML()
+        self.paper = labels.html(lambda lang: view.paper(None, lang))
+        file = gr.JSON(visible="hidden")
+        with gr.Row(elem_classes="tools"):
+            copy = labels.button("copy", size="sm", interactive=False)
+            copy.click(None, js=copy_script(place), **PRIVATE)
+            self.tools = [copy]
+            for kind in MIME:
+                button = gr.Button(f".{kind}", size="sm", interactive=False, elem_id=f"{place}-{kind}")
+                made = button.click(self._file(kind), [self.frame, language], file, **QUICK)
+                made.then(None, file, js=SAVE_SCRIPT, **PRIVATE)
+                self.tools.append(button)
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.status, self.passages, self.paper, self.frame]
+
+    def _file(self, kind: str) -> Callable[[Frame | None, str], dict[str, str] | None]:
+        def make(frame: Frame | None, language: str) -> dict[str, str] | None:
+            with visible_errors(language_of(language)):
+                return download(frame, kind, self.model, language_of(language)) if frame else None
+
+        return make
+
+
+class _Runs:
+    """What the buttons of one tab do."""
+
+    def __init__(self, studio: Studio, name: str, language: gr.Radio, form: Form, sheet: _Sheet) -> None:
+        self.studio = studio
+        self.name = name
+        self.language = language
+        self.form = form
+        self.sheet = sheet
+        self.buttons = [form.write, form.stop, *sheet.tools]
+
+    def wire(self, generators: list[Generator]) -> None:
+        form, sheet = self.form, self.sheet
+        filled = form.examples.click(
+            lambda n, name: self.example(generators, n, name),
+            [form.examples, form.generator],
+            [form.topics, form.field, form.opening],
+            **QUICK,
+        )
+        runs = [self.start(form.write.click), self.start(form.topics.submit), self.start(filled.then)]
+        stopped = form.stop.click(
+            self.stop, [sheet.frame, self.language], sheet.outputs, cancels=runs, **QUICK
+        )
+        stopped.then(self.idle, sheet.frame, self.buttons, **QUICK)
+        form.generator.change(
+            lambda name: self.other_examples(generators, name), form.generator, form.examples, **QUICK
+        )
+
+    def start(self, trigger: Callable[..., Any]) -> Any:
+        """Wires one way to begin; returns the event that Stop cancels."""
+        sheet = self.sheet
+        begun = trigger(
+            self.begin,
+            self.language,
+            [*sheet.outputs, *self.buttons],
+            js=show_script(f"sheet-{self.name}"),
+            **QUICK,
+        )
+        run = begun.then(
+            self.run,
+            [self.language, *self.form.inputs],
+            sheet.outputs,
+            show_progress="minimal",
+            show_progress_on=sheet.status,
+            **PRIVATE,
+            **LLM,
+        )
+        run.then(self.idle, sheet.frame, self.buttons, **QUICK)
+        return run
+
+    def begin(self, language: str) -> list[Any]:
+        """An empty sheet, and Stop instead of Write."""
+        language = language_of(language)
+        sheet = [view.waiting(language), "", view.paper(None, language), None]
+        return [*sheet, gr.update(interactive=False), gr.update(interactive=True), *self.tools(False)]
+
+    def run(self, language: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """The frames of one text."""
+        language = language_of(language)
+        with visible_errors(language):
+            if self.name == "rag":
+                frames = gen.rag(self.studio, Grounded(*values))
+            else:
+                frames = gen.finetuned(self.studio, Speech(*values))
+            for frame in frames:
+                yield self.shown(frame, language)
+
+    def shown(self, frame: Frame, language: str) -> tuple[Any, ...]:
+        return (
+            view.status(frame, language),
+            view.passages(frame.passages, language),
+            view.paper(frame, language),
+            frame,
+        )
+
+    def stop(self, frame: Frame | None, language: str) -> tuple[Any, ...]:
+        """What was written until now, as it is."""
+        language = language_of(language)
+        if frame is None:
+            return view.status(None, language), "", view.paper(None, language), None
+        return self.shown(frame if frame.phase == "done" else replace(frame, phase="stopped"), language)
+
+    def idle(self, frame: Frame | None) -> list[Any]:
+        """Write instead of Stop; the files and the copy only of a text."""
+        written = frame is not None and bool(frame.text)
+        return [gr.update(interactive=True), gr.update(interactive=False), *self.tools(written)]
+
+    def tools(self, interactive: bool) -> list[Any]:
+        return [gr.update(interactive=interactive) for _ in self.sheet.tools]
+
+    def example(self, generators: list[Generator], number: int, name: str) -> list[str]:
+        example = self.studio.choose(name, generators).examples[number]
+        return [example.get(key, "") for key in ("topics", "field", "opening")]
+
+    def other_examples(self, generators: list[Generator], name: str) -> Any:
+        chosen = self.studio.choose(name, generators)
+        return gr.update(samples=samples(chosen), visible=bool(chosen.examples))
+
+
+def _tab_label(name: str) -> Callable[[str], dict[str, Any]]:
+    return _label(f"tab.{name}")
+
+
+def _label(key: str) -> Callable[[str], dict[str, Any]]:
+    return lambda language: {"label": say(key, language)}

@@ -1,0 +1,170 @@
+"""Every text of the page and its notices, in Spanish and English. A test holds that both have the same fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from index.errors import OradorError
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "tagline": (
+        "Discursos que hablan como sus textos, escritos palabra a palabra en este mismo ordenador, sin tarjeta gráfica.",
+        "Speeches that speak like your texts, written word by word on this very machine, without a graphics card.",
+    ),
+    "language": ("Idioma", "Language"),
+    "tab.finetuned": ("Afinado", "Fine-tuned"),
+    "tab.rag": ("RAG · con documentos", "RAG · with documents"),
+    "finetuned.lead": (
+        "El modelo ha aprendido la forma de hablar de un corpus. Dele un tema y escuche cómo empieza.",
+        "The model has learned how a corpus speaks. Give it a topic and listen to how it begins.",
+    ),
+    "rag.lead": (
+        "Antes de escribir, busca en los documentos los fragmentos que tratan del tema y los enseña. El texto se apoya en ellos.",
+        "Before writing, it looks in the documents for passages on the topic and shows them. The text rests on them.",
+    ),
+    "generator": ("Generador", "Generator"),
+    "topics": ("Temas", "Topics"),
+    "topics.info": ("Uno o varios, separados por comas.", "One or several, separated by commas."),
+    "topics.hint": ("el mar, la paciencia", "the sea, patience (Spanish works best)"),
+    "field": ("Habla un experto en…", "The speaker is an expert in…"),
+    "field.info": ("Si queda vacío, en los propios temas.", "If empty, in the topics themselves."),
+    "field.hint": ("oceanografía", "oceanography"),
+    "opening": ("Primera frase (opcional)", "First line (optional)"),
+    "opening.info": ("El discurso continuará desde aquí.", "The speech goes on from here."),
+    "opening.hint": ("La primera vez que vi el mar…", "The first time I saw the sea…"),
+    "minutes": ("Duración en minutos", "Length in minutes"),
+    "minutes.info": ("Unas {wpm} palabras por minuto.", "About {wpm} words a minute."),
+    "creativity": ("Creatividad", "Creativity"),
+    "creativity.info": (
+        "Menos: más previsible. Más: más sorpresa y más errores.",
+        "Less: more predictable. More: more surprise and more mistakes.",
+    ),
+    "seed": ("Semilla", "Seed"),
+    "seed.info": (
+        "Vacía: al azar. Con la misma semilla sale el mismo texto.",
+        "Empty: random. The same seed gives the same text.",
+    ),
+    "passages": ("Número de fragmentos", "Number of passages"),
+    "threshold": ("Relevancia mínima", "Lowest relevance"),
+    "threshold.info": (
+        "Los fragmentos con menos puntuación no se usan. Aconsejada para este índice: {value}.",
+        "Passages that score less are not used. Advised for this index: {value}.",
+    ),
+    "more": ("Más ajustes", "More settings"),
+    "examples": ("Pruebe con", "Try"),
+    "generate": ("Escribir el discurso", "Write the speech"),
+    "stop": ("Parar", "Stop"),
+    "download": ("Descargar", "Download"),
+    "copy": ("Copiar", "Copy"),
+    "copied": ("Copiado", "Copied"),
+    "paper.empty": ("Aquí aparecerá el discurso.", "The speech will appear here."),
+    "paper.label": ("Discurso", "Speech"),
+    "passages.title": ("Fragmentos encontrados", "Passages found"),
+    "passages.used": ("usado", "used"),
+    "passages.dropped": ("no cabe", "does not fit"),
+    "passages.piece": ("fragmento {n}", "passage {n}"),
+    "relevance.high": ("relevancia alta", "high relevance"),
+    "relevance.medium": ("relevancia media", "medium relevance"),
+    "relevance.low": ("relevancia baja", "low relevance"),
+    "status.idle": ("Listo para escribir", "Ready to write"),
+    "status.queued": ("En la cola…", "In the queue…"),
+    "status.loading": ("Cargando el modelo…", "Loading the model…"),
+    "status.searching": ("Buscando en los documentos…", "Searching the documents…"),
+    "status.reading": ("Leyendo lo que se le pide… {percent} %", "Reading the prompt… {percent} %"),
+    "status.writing": ("Escribiendo", "Writing"),
+    "status.done": ("Terminado", "Finished"),
+    "status.stopped": ("Parado", "Stopped"),
+    "stat.words": ("{n} palabras", "{n} words"),
+    "stat.speech": ("{time} hablado", "{time} spoken"),
+    "stat.speed": ("{n} tokens/s", "{n} tokens/s"),
+    "stat.seed": ("semilla {n}", "seed {n}"),
+    "note.removed": (
+        "Se han quitado {n} caracteres invisibles de lo que escribió.",
+        "{n} invisible characters were removed from what you wrote.",
+    ),
+    "note.no_adapter": (
+        "Este generador no tiene adaptador: habla el modelo base, sin afinar.",
+        "This generator has no adapter: the base model speaks, not fine-tuned.",
+    ),
+    "note.cut": (
+        "La última frase se alargaba demasiado; el texto acaba en la anterior.",
+        "The last sentence went on too long; the text ends with the one before.",
+    ),
+    "note.unfinished": (
+        "El texto se ha parado en mitad de una frase.",
+        "The text stopped in the middle of a sentence.",
+    ),
+    "note.deadline": (
+        "Se acabó el tiempo de esta petición ({seconds} s) antes que el discurso.",
+        "The time of this request ({seconds} s) ran out before the speech ended.",
+    ),
+    "note.context": (
+        "El contexto del modelo ({context} tokens) se llenó antes de llegar a la duración pedida.",
+        "The model's context ({context} tokens) was full before the length asked for.",
+    ),
+    "note.short": (
+        "El modelo quiso terminar antes: {words} palabras de las {target} pedidas.",
+        "The model wanted to end earlier: {words} words of the {target} asked for.",
+    ),
+    "note.room": (
+        "En el contexto del modelo ({context} tokens) solo caben unas {words} palabras de las {target} pedidas.",
+        "The model's context ({context} tokens) has room for only about {words} of the {target} words asked for.",
+    ),
+    "note.dropped": (
+        "{n} de {of} fragmentos no caben en el contexto del modelo ({context} tokens) y no se han usado: los menos relevantes.",
+        "{n} of {of} passages do not fit in the model's context ({context} tokens) and were not used: the least relevant.",
+    ),
+    "note.nothing": (
+        "Ningún fragmento llega a la relevancia mínima de {threshold}; el mejor se queda en {best}. "
+        "Pruebe con otras palabras o baje el mínimo. No se ha escrito nada, para no inventar.",
+        "No passage reaches the lowest relevance of {threshold}; the best one has {best}. "
+        "Try other words or lower it. Nothing was written, so that nothing is made up.",
+    ),
+    "note.empty": (
+        "El modelo no ha escrito nada. Pruebe otra semilla.",
+        "The model wrote nothing. Try another seed.",
+    ),
+    "error.title": ("No se ha podido", "It could not be done"),
+    "about": ("Acerca de este modelo", "About this model"),
+    "about.text": (
+        "Orador publica generadores de textos entrenados con un corpus propio y servidos en dos núcleos de un procesador. "
+        "Lo que escribe imita la forma de hablar de sus textos; **no sabe si lo que dice es cierto**. Inventa cifras, nombres y citas "
+        "con la misma soltura con que escribe lo demás, se repite, pierde el hilo en textos largos y escribe en español. "
+        "En la pestaña RAG se apoya en fragmentos de documentos que puede leer usted mismo: compárelos antes de creer nada.\n\n"
+        "Nada de lo que escriba aquí se guarda en este servidor después de cerrar la página.",
+        "Orador publishes text generators trained on one's own corpus and served on two processor cores. "
+        "What it writes imitates how its texts speak; **it does not know whether what it says is true**. It makes up figures, names "
+        "and quotes as easily as the rest, repeats itself, loses the thread in long texts, and writes in Spanish. "
+        "In the RAG tab it rests on passages of documents that you can read yourself: compare before you believe.\n\n"
+        "Nothing that you write here is kept on this server after you close the page.",
+    ),
+    "lineage.bundle": ("Paquete", "Bundle"),
+    "lineage.base": ("Modelo base", "Base model"),
+    "lineage.adapter": ("Adaptador", "Adapter"),
+    "lineage.index": ("Índice", "Index"),
+    "lineage.license": ("Licencia", "License"),
+    "lineage.none": ("ninguno", "none"),
+    "lineage.created": ("Creado", "Created"),
+    "lineage.context": ("Contexto", "Context"),
+    "api": ("Interfaz para programas", "For programs"),
+    "query": ("Consulta", "Query"),
+    "file.title": ("Discurso", "Speech"),
+    "file.origin": (
+        "Escrito por un modelo de lenguaje ({model}) con Orador. Semilla {seed}. Puede contener errores e invenciones.",
+        "Written by a language model ({model}) with Orador. Seed {seed}. It may contain mistakes and inventions.",
+    ),
+}
+
+
+def explain(error: OradorError, language: str) -> str:
+    """`error` for a visitor, with the name of a field as the page shows it."""
+    field = error.details.get("field")
+    if field in TEXTS:
+        error = type(error)(**{**error.details, "field": say(field, language)})
+    return error.message(language)
+
+
+def say(key: str, language: str, **values: Any) -> str:
+    """The text `key` in `language` ("es" or "en"), its fields filled in."""
+    text = TEXTS[key][0 if language == "es" else 1]
+    return text.format(**values) if values else text
