@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,6 @@ from space.errors import (
 from space.files import file_sha256
 from space.prompts import RAG, SPEECH
 from tests.bundles import FILES, make_bundle
-from train import bundle as command
-from train.bundle import BundleSpec, GgufFacts, assemble
-from train.errors import BadOption, BundleOutputTaken, BundlePartInvalid
-from train.lineage import without_machine_paths
 
 BASE = "models/phi3-charlas-Q8_0.gguf"
 
@@ -260,133 +255,3 @@ def test_the_command_needs_no_heavy_library() -> None:
     code = "import sys, space.__main__; print([m for m in ('torch','huggingface_hub','llama_cpp') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_machine_paths_are_cut() -> None:
-    given_ = {
-        "base": "/home/ana/models/phi3",
-        "win": r"C:\Users\ana\run",
-        "command": "train sft --base /home/ana/phi3 --out runs/x",
-        "url": "https://example.org/a/b",
-        "list": [1, "1/2/2023", "y/o"],
-    }
-    assert without_machine_paths(given_) == {
-        "base": "phi3",
-        "win": "run",
-        "command": "train sft --base phi3 --out runs/x",
-        "url": "https://example.org/a/b",
-        "list": [1, "1/2/2023", "y/o"],
-    }
-
-
-# Assembling, with a real tiny GGUF
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory, tiny_gguf: Path, tiny_lora_gguf: Path) -> Path:
-    """What the earlier steps leave: an index (its files as bytes), prepared.json, export.json beside the GGUFs."""
-    folder = tmp_path_factory.mktemp("parts")
-    index = folder / "index"
-    (index / "bm25").mkdir(parents=True)
-    for name in ("index.json", "vectors.faiss", "bm25/params.json"):
-        (index / name).write_text(name)
-    for source, name in ((tiny_gguf, "base.gguf"), (tiny_lora_gguf, "base-LoRA.gguf")):
-        shutil.copy(source, folder / name)
-    files = [{"path": name, "sha256": file_sha256(folder / name)} for name in ("base.gguf", "base-LoRA.gguf")]
-    lineage = {"base": "/home/ana/phi3", "seed": 7}
-    (folder / "export.json").write_text(json.dumps({"files": files, "lineage": lineage}))
-    prepared = {
-        "corpus_sha256": "a" * 64,
-        "recipe": "speech",
-        "recipe_version": 1,
-        "templates": {"speech": SPEECH.to_json(), "rag": RAG.to_json()},
-    }
-    (folder / "prepared.json").write_text(json.dumps(prepared))
-    (folder / "examples.json").write_text('[{"topics": "el mar", "field": "biología", "opening": ""}]')
-    return folder
-
-
-def spec(parts: Path, *extra: str) -> BundleSpec:
-    parser = ArgumentParser()
-    command.add_arguments(parser)
-    arguments = ["--base", f"{parts}/base.gguf", "--adapter", f"charlas={parts}/base-LoRA.gguf"]
-    arguments += ["--index", f"{parts}/index", "--data", str(parts), "--out", "unused/demo", *extra]
-    return command.spec_of(parser.parse_args(arguments))
-
-
-def test_a_bundle_is_assembled(parts: Path, tmp_path: Path) -> None:
-    bundle = assemble(
-        spec(parts, "--title-es", "Charlas", "--examples", f"{parts}/examples.json"), tmp_path / "b"
-    )
-    assert bundle == Bundle.load(tmp_path / "b")
-    assert bundle.name == "demo"
-    assert bundle.base_file == "models/base.gguf"
-    assert bundle.context == 1024
-    assert "<|assistant|>" in bundle.chat_template
-    assert set(bundle.files) == {
-        "models/base.gguf",
-        "adapters/base-LoRA.gguf",
-        "indexes/demo/index.json",
-        "indexes/demo/vectors.faiss",
-        "indexes/demo/bm25/params.json",
-    }
-    generator = bundle.generators[0]
-    assert (generator.name, generator.adapter, generator.index) == ("charlas", "charlas", "demo")
-    assert generator.title == {"es": "Charlas", "en": "Charlas"}
-    assert generator.examples[0]["topics"] == "el mar"
-    assert bundle.lineage["training"] == {"base": "phi3", "seed": 7}
-    assert bundle.lineage["corpus_sha256"] == "a" * 64
-    assert bundle.lineage["libraries"]["llama-cpp-python"]
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
-
-
-def test_an_older_bundle_is_replaced_and_nothing_else(parts: Path, tmp_path: Path) -> None:
-    make_bundle(tmp_path / "b")
-    assemble(spec(parts), tmp_path / "b")
-    assert not (tmp_path / "b" / BASE).exists()
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("x")
-    with pytest.raises(BundleOutputTaken):
-        assemble(spec(parts), tmp_path / "mine")
-    assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
-
-
-def test_a_failed_assembly_keeps_the_older_bundle(parts: Path, tmp_path: Path) -> None:
-    make_bundle(tmp_path / "b")
-    bad = spec(parts, "--threshold", "0.5")
-    bad.indexes["demo"] = tmp_path / "no-index"
-    with pytest.raises(BundlePartInvalid, match="no-index"):
-        assemble(bad, tmp_path / "b")
-    assert Bundle.load(tmp_path / "b").name == "charlas-es"
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
-
-
-def test_parts_that_do_not_fit(parts: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadOption, match="1024"):
-        assemble(spec(parts, "--context", "2048"), tmp_path / "b")
-    swapped = spec(parts)
-    swapped.adapters["charlas"] = parts / "base.gguf"
-    with pytest.raises(BundlePartInvalid, match="an adapter for phi3 is needed"):
-        assemble(swapped, tmp_path / "b")
-    with pytest.raises(BundlePartInvalid, match="metadata has no"):
-        GgufFacts.read(parts / "base-LoRA.gguf")
-    (tmp_path / "text.gguf").write_text("no GGUF at all, only a text")
-    with pytest.raises(BundlePartInvalid, match="not a readable GGUF"):
-        GgufFacts.read(tmp_path / "text.gguf")
-    with pytest.raises(BundlePartInvalid, match=r"absent\.gguf"):
-        GgufFacts.read(tmp_path / "absent.gguf")
-    assert not (tmp_path / "b").exists()
-
-
-def test_a_gguf_that_export_does_not_describe(parts: Path, tmp_path: Path) -> None:
-    other = tmp_path / "parts"
-    shutil.copytree(parts, other)
-    with (other / "base-LoRA.gguf").open("ab") as file:
-        file.write(b"\0")
-    with pytest.raises(BundlePartInvalid, match=r"export\.json says"):
-        spec(other)
-
-
-def test_data_without_prepared(parts: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundlePartInvalid, match=r"prepared\.json"):
-        spec(parts, "--data", str(tmp_path))

@@ -303,7 +303,8 @@ def test_the_cards_snippets_run(
     for file, source in ((real.base_file, tiny_gguf), (real.adapter_files["charlas"], tiny_lora_gguf)):
         shutil.copy(source, real.folder / file)
         real.files[file] = FileEntry.of(real.folder / file)
-    replace(real, context=512).write()
+    base = {"id": "ana/tiny", "revision": "b" * 40}
+    replace(real, context=512, lineage={"training": {"base": base}}).write()
     hub.store.create("model", "ana/tiny", False).commit(
         {
             path.name: File(path.read_bytes(), path.suffix in (".model", ".safetensors"))
@@ -314,7 +315,7 @@ def test_the_cards_snippets_run(
     peft = tiny_lora_gguf.parent / f"{tiny_lora_gguf.stem}-adapter"
     for path in tiny_model.glob("*token*"):
         shutil.copy(path, peft)
-    done = maker.publish(real.folder, "--repo", "me/charlas", "--adapter", peft, "--base-model", "ana/tiny")
+    done = maker.publish(real.folder, "--repo", "me/charlas", "--adapter", peft)
     assert done.returncode == 0, done.stderr
     for name in ("charlas-gguf", "charlas-lora"):
         code = snippet(newest(repo(hub, name))["README.md"])

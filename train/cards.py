@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from space.bundle import Bundle, Generator
-from space.files import REPO
 
 
 @dataclass(frozen=True)
@@ -149,11 +148,6 @@ def index_card(facts: CardFacts) -> str:
         "",
     ]
     return _card(data.to_yaml(), text, facts)
-
-
-def hub_id(value: object) -> str | None:
-    """`value` when it can be a repository on the Hub."""
-    return value if isinstance(value, str) and REPO.fullmatch(value) else None
 
 
 def _card(front: str, text: list[str], facts: CardFacts) -> str:

@@ -34,24 +34,34 @@ def read_json(path: Path) -> dict[str, Any]:
 def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
     """The lineage of a generator prepared in `data` and converted to `ggufs`, without paths of this machine.
 
-    A GGUF whose folder has an export.json must be the file that export.json describes (BundlePartInvalid).
+    Raises BundlePartInvalid for a GGUF that is not the file its export.json describes, or whose adapter was trained
+    on other data or other prompts than those of `data`: serving would then ask what training never saw.
     """
     prepared = read_json(data / "prepared.json")
-    exports = {path.parent: export_record(path) for path in ggufs if (path.parent / "export.json").is_file()}
-    lineage: dict[str, Any] = {
-        "corpus_sha256": prepared["corpus_sha256"],
-        "recipe": prepared["recipe"],
-        "recipe_version": prepared["recipe_version"],
+    training: dict[str, Any] = {}
+    for path in ggufs:
+        if (path.parent / "export.json").is_file():
+            training |= export_record(path).get("lineage") or {}
+    _check_same_data(training.get("data") or {}, prepared, data)
+    lineage = {
+        **{key: prepared[key] for key in ("corpus_sha256", "recipe", "recipe_version")},
         "counts": prepared.get("counts", {}),
         "options": prepared.get("options", {}),
-        "training": {},
-        "libraries": library_versions(),
+        "training": {
+            key: value for key, value in training.items() if key not in ("libraries", "chat_template", "data")
+        },
+        "libraries": {**training.get("libraries", {}), **library_versions()},
         "code_revision": code_revision(),
     }
-    for record in exports.values():
-        lineage["training"] |= record.get("lineage", {})
     without_paths: dict[str, Any] = without_machine_paths(lineage)
     return without_paths
+
+
+def _check_same_data(trained: dict[str, Any], prepared: dict[str, Any], data: Path) -> None:
+    for key in ("recipe", "recipe_version", "corpus_sha256", "templates"):
+        if key in trained and trained[key] != prepared[key]:
+            reason = f"the adapter was trained with another {key}; give the --data that it was trained on"
+            raise BundlePartInvalid(path=data / "prepared.json", reason=reason)
 
 
 def export_record(gguf: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from space.bundle import MANIFEST, Bundle
 from space.files import REPO, FileEntry, HubSource
-from train.cards import CardFacts, adapter_card, gguf_card, hub_id, index_card
+from train.cards import CardFacts, adapter_card, gguf_card, index_card
 from train.errors import BadOption, BundlePartInvalid
 from train.hub_commit import Commit, Content, push
 from train.lineage import read_json, without_machine_paths
@@ -92,14 +92,16 @@ def _facts(spec: PublishSpec, bundle: Bundle) -> CardFacts:
         reason = f"the bundle's adapters are: {', '.join(bundle.adapter_files) or 'none'}"
         raise BadOption(option="--adapter", value=", ".join(unknown), reason=reason)
     one = len(bundle.adapter_files) == 1
-    training = bundle.lineage.get("training", {})
+    trained_on = bundle.lineage.get("training", {}).get(
+        "base", {}
+    )  # a Hub id with its revision, or a folder's name
     return CardFacts(
         bundle=bundle,
         gguf=f"{spec.repo}-gguf",
         tag=spec.tag or "bundle-" + bundle.created.translate(str.maketrans("", "", "-:")),
         adapters={name: f"{spec.repo}-lora" if one else f"{spec.repo}-{name}-lora" for name in spec.adapters},
         index=f"{spec.repo}-index" if _local_index_files(bundle) else None,
-        base_model=spec.base_model or hub_id(training.get("base")),
+        base_model=spec.base_model or (trained_on.get("id") if trained_on.get("revision") else None),
         license=spec.license,
         language=spec.language,
     )
