@@ -28,6 +28,7 @@ from index.errors import BadEmbedder, EmbeddersDisagree
 
 AGREEMENT = 0.99
 _SAMPLE = 32
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 
 
 class TransformerEmbedder:
@@ -89,6 +90,8 @@ def load_embedder(name: str, query_prompt: str | None = None, passage_prompt: st
         passage = info.passage_prompt if passage_prompt is None else passage_prompt
         embedder.info = replace(info, query_prompt=query, passage_prompt=passage)
         return embedder
+    if not Path(name).exists() and not _HUB_ID.fullmatch(name):
+        raise BadEmbedder(path=name, reason="no such folder")
     return TransformerEmbedder(name, query_prompt, passage_prompt)
 
 

@@ -138,8 +138,14 @@ def _score(
     position = np.array(ranks)
     milliseconds = 1000 * np.quantile(seconds, [0.5, 0.95])
     reciprocal = np.where(position < _DEPTH, 1 / (position + 1), 0)
-    recall = [float(np.mean(position < k)) for k in (1, 5)]
-    return Score(name, *recall, float(reciprocal.mean()), float(milliseconds[0]), float(milliseconds[1]))
+    return Score(
+        search=name,
+        recall1=float(np.mean(position < 1)),
+        recall5=float(np.mean(position < 5)),
+        mrr10=float(reciprocal.mean()),
+        median_ms=float(milliseconds[0]),
+        p95_ms=float(milliseconds[1]),
+    )
 
 
 def _search(name: str, weight: float, ranker: Ranker, embedder: Embedder, question: str) -> np.ndarray:

@@ -7,10 +7,13 @@ F.gguf` then puts it into an index, after comparing its vectors with the model's
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from train import llamacpp
-from train.errors import NotAnEncoder
+from train.errors import ConversionFailed, NotAnEncoder
 
 TYPES = ("f32", "f16", "q8_0")
 
@@ -42,5 +45,17 @@ def export_embedder(model: str, out: Path, outtype: str = "f16") -> Path:
     if not (folder / "config.json").is_file() or not list(folder.glob("*_Pooling/config.json")):
         raise NotAnEncoder(path=model)
     out.parent.mkdir(parents=True, exist_ok=True)
-    llamacpp.convert_model(folder, out, Path(model).name, outtype)
+    _convert(folder, out, Path(model).name, outtype)
     return out
+
+
+def _convert(folder: Path, out: Path, name: str, outtype: str) -> None:
+    converters = llamacpp.source()
+    script = Path(__file__).with_name("convert_encoder.py")
+    options = ["--model-name", name, "--outtype", outtype, "--outfile", str(out)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(converters / "gguf-py")}
+    command = [sys.executable, str(script), str(converters), str(folder), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode or not out.is_file():
+        out.unlink(missing_ok=True)
+        raise ConversionFailed(step=script.name, path=folder, reason="\n".join(done.stderr.splitlines()[-8:]))
