@@ -1,0 +1,356 @@
+"""Fine-tuning: the loss mask token by token, every base architecture, resume, 4 bits, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from space.prompts import SPEECH
+from tests.tiny import VOCABULARY, talk_paragraphs
+from train.__main__ import main
+from train.chat_examples import IGNORED, encode, end_tokens
+from train.errors import NoChatTemplate, ResumeMismatch, RunExists, TooManyDropped
+from train.sft import fine_tune
+from train.sft_options import Options
+
+ANSWER = "El río sabe más de nosotros que nosotros del río. ¡Escúchenlo!"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Any:
+    """Two threads on two busy cores spin on each other: a tiny model then takes a hundred times longer."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def write_prepared(folder: Path, train: list[str], validation: list[str]) -> Path:
+    """A prepared corpus whose answers are given, in the form that `prepare` writes."""
+    folder.mkdir(parents=True)
+    for name, answers in (("train", train), ("validation", validation), ("test", [])):
+        rows = [
+            {
+                "messages": SPEECH.example(text, field="hidrología", topics="el agua"),
+                "document": f"{name}-{n}",
+                "title": f"{name} {n}",
+            }
+            for n, text in enumerate(answers)
+        ]
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    manifest = {"format": 1, "recipe": "speech", "recipe_version": 1, "corpus_sha256": "0" * 64}
+    (folder / "prepared.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    texts = [" ".join(line.split()[:12]) for line in talk_paragraphs() if len(line.split()) > 12]
+    return write_prepared(tmp_path_factory.mktemp("data") / "prepared", texts[:8], texts[8:10])
+
+
+def options(data: Path, base: Path, out: Path, **changes: Any) -> Options:
+    defaults: dict[str, Any] = {
+        "accumulation": 2,
+        "max_steps": 2,
+        "learning_rate": 1e-3,
+        "rank": 4,
+        "alpha": 8,
+    }
+    return Options(data=data, base=str(base), out=out, **{**defaults, **changes})
+
+
+def adapter_weights(run: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(run / "adapter" / "adapter_model.safetensors")
+
+
+def encoded(tokenizer: Any, base_folder: Path, messages: list[dict[str, str]]) -> tuple[list[int], list[int]]:
+    from train.base_model import resolve
+
+    base = resolve(str(base_folder), weights=False)
+    (example,) = encode([{"messages": messages}], tokenizer, end_tokens(tokenizer, base), 4096).examples
+    return example.ids, example.labels
+
+
+def test_mask_of_phi3_token_by_token(tiny_model: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    messages = [
+        {"role": "system", "content": "Sé breve."},
+        *SPEECH.example(ANSWER, field="hidrología", topics="el agua"),
+    ]
+    ids, labels = encoded(tokenizer, tiny_model, messages)
+    assert ids == tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+    border = max(
+        n for n, token in enumerate(ids) if token == tokenizer.convert_tokens_to_ids("<|assistant|>")
+    )
+    for position, (token, label) in enumerate(zip(ids, labels, strict=True)):
+        assert label == (IGNORED if position <= border else token), position
+    trained = [label for label in labels if label != IGNORED]
+    end, over = tokenizer.convert_tokens_to_ids(["<|end|>", "<|endoftext|>"])
+    assert trained[-2:] == [end, over]
+    assert tokenizer.decode(trained[:-2]).strip() == ANSWER
+
+
+def test_mask_is_what_trl_makes_of_prompt_and_completion(tiny_model: Path, tmp_path: Path) -> None:
+    """trl's own preparation of the same conversation, through its public trainer, gives the same labels."""
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    messages = SPEECH.example(ANSWER, field="hidrología", topics="el agua")
+    ids, labels = encoded(tokenizer, tiny_model, messages)
+    trainer = SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(tiny_model),
+        args=SFTConfig(output_dir=str(tmp_path), report_to="none", bf16=False, use_cpu=True, max_length=None),
+        train_dataset=Dataset.from_list([{"prompt": messages[:-1], "completion": messages[-1:]}]),
+        processing_class=tokenizer,
+    )
+    assert trainer.train_dataset[0]["input_ids"] == ids
+    assert trainer.train_dataset[0]["labels"] == labels
+
+
+@pytest.mark.parametrize(
+    ("template", "ending"),
+    [
+        (
+            "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+            1,
+        ),
+        (
+            "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+            1,
+        ),
+    ],
+)
+def test_mask_of_other_templates_ends_with_one_end_token(
+    tiny_model: Path, template: str, ending: int
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = template
+    messages = SPEECH.example(ANSWER, field="hidrología", topics="el agua")
+    ids, labels = encoded(tokenizer, tiny_model, messages)
+    prompt = tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
+    served = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    assert ids[: len(served)] == served
+    assert labels[: len(served)] == [IGNORED] * len(served)
+    assert labels[len(served) :] == ids[len(served) :]
+    assert ids[len(served) :].count(tokenizer.eos_token_id) == ending
+    assert ids[-1] == tokenizer.eos_token_id
+    assert ANSWER in tokenizer.decode(ids[len(served) :])
+
+
+def small_base(kind: str, tokenizer_folder: Path, out: Path) -> Path:
+    """A random model of one architecture with the tiny tokenizer; gpt2 and bloom come without a chat template."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from train.tokenizer import copy_tokenizer
+
+    common = {
+        "vocab_size": VOCABULARY,
+        "bos_token_id": 1,
+        "eos_token_id": VOCABULARY - 11,
+        "pad_token_id": VOCABULARY - 11,
+    }
+    llama = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 256,
+    }
+    shapes: dict[str, dict[str, Any]] = {
+        "llama": llama,
+        "smollm3": llama,
+        "gpt2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256},
+        "bloom": {"hidden_size": 64, "n_layer": 2, "n_head": 4},
+    }
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **common, **shapes[kind])).save_pretrained(
+        out
+    )
+    copy_tokenizer(tokenizer_folder, out)
+    if kind in ("gpt2", "bloom"):
+        path = out / "tokenizer_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        del config["chat_template"]
+        path.write_text(json.dumps(config), encoding="utf-8")
+    return out
+
+
+@pytest.mark.parametrize("kind", ["llama", "smollm3", "gpt2", "bloom"])
+def test_other_bases_train(kind: str, tiny_model: Path, prepared: Path, tmp_path: Path) -> None:
+    base = small_base(kind, tiny_model, tmp_path / kind)
+    chosen = {"chat_template": "phi3"} if kind in ("gpt2", "bloom") else {}
+    if chosen:
+        with pytest.raises(NoChatTemplate, match="--chat-template"):
+            fine_tune(options(prepared, base, tmp_path / "none"))
+    result = fine_tune(options(prepared, base, tmp_path / "run", **chosen))
+    assert result["steps"] == 2
+    weights = adapter_weights(tmp_path / "run")
+    changed = [name for name, weight in weights.items() if "lora_B" in name and weight.abs().max() > 0]
+    expected = {"llama": 7, "smollm3": 7, "gpt2": 4, "bloom": 4}[kind] * 2
+    assert len(changed) == expected, "the LoRA is on every linear layer, and every one has learned"
+
+
+def test_run_of_phi3(tiny_model: Path, prepared: Path, tmp_path: Path) -> None:
+    """A whole run through the command line: files, lineage, no path of this machine, and a resumed continuation."""
+    out = tmp_path / "run"
+    command = ["sft", "--data", str(prepared), "--base", str(tiny_model), "--out", str(out), "--rank", "4"]
+    command += ["--accumulation", "2", "--learning-rate", "1e-3"]
+    assert main([*command, "--max-steps", "2"]) == 0
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["steps"] == 2
+    assert record["validation_loss"]["after"] < record["validation_loss"]["before"]
+    assert record["data"]["recipe"] == "speech"
+    assert record["libraries"]["torch"].startswith("2.13")
+    modules = {name.split(".")[-3] for name in adapter_weights(out)}
+    assert modules == {"qkv_proj", "o_proj", "gate_up_proj", "down_proj"}
+    assert (out / "loss.png").read_bytes().startswith(b"\x89PNG")
+    check_adapter_files(out / "adapter", tiny_model)
+
+    assert main([*command, "--max-steps", "2"]) == 2, "a run is not overwritten"
+    assert main([*command, "--max-steps", "4", "--resume"]) == 0
+    resumed = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert resumed["steps"] == 4
+    assert resumed["validation_loss"]["before"] == record["validation_loss"]["before"]
+    with (out / "loss.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["step"] for row in rows if row["train"]] == ["1", "2", "3", "4"]
+    assert [row["step"] for row in rows if row["validation"]] == ["2", "4"]
+
+
+def check_adapter_files(adapter: Path, base: Path) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == base.name
+    assert not (adapter / "README.md").exists()
+    for path in adapter.iterdir():
+        assert str(base).encode() not in path.read_bytes(), f"{path.name} names a folder of this machine"
+    assert (adapter / "tokenizer.model").read_bytes() == (base / "tokenizer.model").read_bytes()
+    assert (
+        json.loads((adapter / "tokenizer_config.json").read_text(encoding="utf-8"))["add_bos_token"] is False
+    )
+
+
+def test_resumed_run_equals_an_uninterrupted_one(tiny_model: Path, prepared: Path, tmp_path: Path) -> None:
+    whole = fine_tune(
+        options(prepared, tiny_model, tmp_path / "whole", max_steps=0, epochs=2, eval_steps=1, dropout=0.0)
+    )
+    assert whole["steps"] == 4
+    halted = tmp_path / "halted"
+    shutil.copytree(tmp_path / "whole", halted)
+    for checkpoint in (halted / "checkpoints").iterdir():
+        if checkpoint.name != "checkpoint-3":
+            shutil.rmtree(checkpoint)
+    changed = {"max_steps": 0, "epochs": 2, "eval_steps": 1, "dropout": 0.0, "resume": True}
+    fine_tune(options(prepared, tiny_model, halted, **changed))
+    first, second = adapter_weights(tmp_path / "whole"), adapter_weights(halted)
+    assert all((first[name] - second[name]).abs().max() < 1e-6 for name in first)
+    with pytest.raises(ResumeMismatch, match="rank"):
+        fine_tune(options(prepared, tiny_model, halted, **{**changed, "rank": 8}))
+
+
+def test_one_example_is_learned_and_4_bits_train(tiny_model: Path, tmp_path: Path) -> None:
+    data = write_prepared(tmp_path / "data", [ANSWER] * 2, [ANSWER])
+    learned = fine_tune(
+        options(data, tiny_model, tmp_path / "a", max_steps=12, accumulation=1, learning_rate=1e-2, rank=16)
+    )
+    assert learned["validation_loss"]["after"] < learned["validation_loss"]["before"] - 2
+    four_bits = fine_tune(
+        options(data, tiny_model, tmp_path / "b", accumulation=1, learning_rate=1e-2, qlora=True)
+    )
+    assert four_bits["dtype"] == "bfloat16"
+    assert four_bits["validation_loss"]["after"] < four_bits["validation_loss"]["before"]
+    assert {str(weight.dtype) for weight in adapter_weights(tmp_path / "b").values()} == {"torch.float32"}
+
+
+def test_too_long_examples_are_counted_never_cut(tiny_model: Path, tmp_path: Path, capsys: Any) -> None:
+    data = write_prepared(tmp_path / "data", [ANSWER, ANSWER, ANSWER * 20], [ANSWER])
+    plan = fine_tune(options(data, tiny_model, tmp_path / "run", max_length=300, dry_run=True))["plan"]
+    assert (plan["examples"], plan["dropped"], plan["steps"]) == (2, 1, 2)
+    assert plan["longest"] <= 300
+    assert "dropped: 'train 2' has" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(TooManyDropped, match="--max-length"):
+        fine_tune(options(data, tiny_model, tmp_path / "run", max_length=20, dry_run=True))
+
+
+def test_plan_counts_what_training_has(tiny_model: Path, prepared: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    plan = fine_tune(options(prepared, tiny_model, tmp_path / "run", epochs=3, max_steps=0, dry_run=True))[
+        "plan"
+    ]
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear"))
+    assert plan["adapter_parameters"] == adapted.get_nb_trainable_parameters()[0]
+    assert plan["steps"] == 6
+    assert 0 < plan["trained_tokens"] < plan["tokens"]
+    assert plan["seconds"] > 0
+    assert plan["memory_bytes"] > 4 * model.num_parameters()
+
+
+def test_completion_loss_counts_every_token_once(tiny_model: Path) -> None:
+    """Against the model's own loss on each example alone, weighted by its trained tokens."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from train.base_model import resolve
+    from train.measure import completion_loss
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    rows = [{"messages": SPEECH.example(text, field="a", topics="b")} for text in ("Sí.", ANSWER, ANSWER * 3)]
+    examples = encode(rows, tokenizer, end_tokens(tokenizer, resolve(str(tiny_model))), 1024).examples
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    total = sum(
+        model(input_ids=torch.tensor([e.ids]), labels=torch.tensor([e.labels])).loss.item() * e.trained
+        for e in examples
+    )
+    assert completion_loss(model, examples) == pytest.approx(
+        total / sum(e.trained for e in examples), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("prepared.json", "python -m train prepare"),
+        ("line", "train.jsonl, line 2"),
+        ("base", "neither a folder nor a Hub id"),
+    ],
+)
+def test_bad_input_is_named(broken: str, message: str, tiny_model: Path, tmp_path: Path, capsys: Any) -> None:
+    data = write_prepared(tmp_path / "data", [ANSWER], [ANSWER])
+    if broken == "prepared.json":
+        (data / "prepared.json").unlink()
+    if broken == "line":
+        with (data / "train.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write('{"messages": [{"role": "user", "content": "hola"}]}\n')
+    base = "no such/model at all" if broken == "base" else str(tiny_model)
+    assert main(["sft", "--data", str(data), "--base", base, "--out", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_run_folder_in_use_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    data = write_prepared(tmp_path / "data", [ANSWER], [ANSWER])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(RunExists, match="--resume"):
+        fine_tune(options(data, tiny_model, tmp_path / "run"))
