@@ -57,12 +57,14 @@ class Decoded:
 
 def decode(raw: bytes) -> Decoded:
     """The text of `raw`. Raises NotText for empty, binary, damaged or undecodable content."""
-    if not raw.strip(b" \t\r\n\0\x0b\x0c\xef\xbb\xbf\xfe\xff"):
+    if not raw.strip(b" \t\r\n\0"):
         raise NotText("the file is empty")
     for magic, what in _MAGIC.items():
         if raw.startswith(magic):
             raise NotText(f"it is {what}, not a text")
     text, encoding = _decode(raw)
+    if not text.strip():
+        raise NotText("the file is empty")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     lost = text.count("\ufffd")
     if lost > max(1, len(text) * _MAX_LOST):

@@ -124,7 +124,8 @@ def _misspelt(token: str, name: str) -> bool:
     """Whether `token` is `name` with a slip; María/Mario, Luis/Luisa and Hernández/Fernández are different names."""
     if min(len(token), len(name)) < 4 or SequenceMatcher(None, token, name).ratio() < _CLOSE:
         return False
-    if token[0] != name[0] and len(token) == len(name) and token[1:] == name[1:]:
+    vowels = {token[0], name[0]} <= set("aeiou")
+    if token[0] != name[0] and token[1:] == name[1:] and not vowels:
         return False
     gendered = token.rstrip("aoe") == name.rstrip("aoe")
     return not gendered
