@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 # Read by huggingface_hub and friends when they are imported, so set before any test module is.
+# Threads that wait for each other must not spin: with other work on the machine that costs far more than it saves.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_ANALYTICS_ENABLED="False")
 for name in [name for name in os.environ if name.startswith("ORADOR_")]:
     del os.environ[name]
@@ -49,6 +51,14 @@ def tiny_lora_gguf(tiny_model: Path, tiny_folder: Path) -> Path:
     from tests import tiny
 
     return tiny.build_lora_gguf(tiny_model, tiny_folder / f"{tiny.NAME}-F16-LoRA.gguf")
+
+
+@pytest.fixture(scope="session")
+def space_bundle(tiny_gguf: Path, tiny_lora_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the Space serves: the tiny model, its adapter, an index."""
+    from tests.space_bundle import make_space_bundle
+
+    return make_space_bundle(tmp_path_factory.mktemp("space") / "bundle", tiny_gguf, tiny_lora_gguf).folder
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
     python -m train pretrain FOLDER[=MILLIONS] ... --out runs/mini --minutes 60 [--resume]
 
 Random crops of one token stream; Muon for the matrices of the layers, AdamW for embeddings and norms; warm-up,
-plateau, linear decay over the time given. From `--examples-from` of the time on, half of every batch are training
+plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, half of every batch are training
 conversations (`--examples`, the JSONL that `prepare` writes) in the chat format that the model will serve. Every
 few minutes it evaluates bits per character on held-out documents and writes a checkpoint. `OUT/model` is a
 transformers folder that `train sft` and `train export` take as `--base`.
@@ -15,6 +15,7 @@ import argparse
 import csv
 import json
 import lzma
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 WARM_UP, DECAY_FROM = 0.02, 0.4
-"""Shares of the time: the learning rate rises until the first and falls linearly to a twentieth from the second."""
+"""Shares of the training: the learning rate rises until the first and falls linearly to a twentieth from the second."""
 MATRIX_LR, EMBEDDING_LR = 0.02, 0.003
 H100_BF16_FLOPS = 989e12
 """Dense bf16 peak by the vendor's datasheet (H100 and H200 SXM), what the utilisation on a GPU is a share of."""
@@ -39,10 +40,20 @@ H100_BF16_FLOPS = 989e12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="+", type=Source.parse, metavar="FOLDER[=MILLIONS]")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60, help="training time in all, resumes included")
-    parser.add_argument("--examples", type=Path, nargs="*", default=[], help="JSONL conversations for the last part")
-    parser.add_argument("--examples-from", type=float, default=0.6, help="share of the time before they come in")
-    parser.add_argument("--vocabulary", type=int, default=8192, help="pieces, Phi-3's 11 added tokens included")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, default=60, help="training time in all, resumes included")
+    length.add_argument(
+        "--tokens", type=float, metavar="MILLIONS", help="tokens to read in all, instead of a time"
+    )
+    parser.add_argument(
+        "--examples", type=Path, nargs="*", default=[], help="JSONL conversations for the last part"
+    )
+    parser.add_argument(
+        "--examples-from", type=float, default=0.6, help="share of the training before they come in"
+    )
+    parser.add_argument(
+        "--vocabulary", type=int, default=8192, help="pieces, Phi-3's 11 added tokens included"
+    )
     parser.add_argument("--hidden", type=int, default=256, help="a multiple of 256, so that K-quants apply")
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--context", type=int, default=2048, help="positions the saved model declares")
@@ -92,16 +103,22 @@ class Trainer:
         self.optimizers = make_optimizers(self.model)
         self.progress = Progress()
         self.parameters = sum(p.numel() for p in self.model.parameters())
-        print(f"{self.parameters / 1e6:.1f} M parameters on {self.device}, {len(self.examples)} conversations")
+        print(
+            f"{self.parameters / 1e6:.1f} M parameters on {self.device}, {len(self.examples)} conversations"
+        )
 
     def _load_examples(self) -> list[list[int]]:
         lines = [line for path in self.args.examples for line in path.read_text("utf-8").splitlines()]
-        chats = [self.tokenizer.apply_chat_template(json.loads(line)["messages"], tokenize=False) for line in lines]
+        chats = [
+            self.tokenizer.apply_chat_template(json.loads(line)["messages"], tokenize=False) for line in lines
+        ]
         return self.tokenizer(chats, add_special_tokens=False)["input_ids"] if chats else []
 
     @property
     def done(self) -> float:
-        """Share of the training time that has passed."""
+        """Share of the training that has passed, by tokens when they were given, else by time."""
+        if self.args.tokens:
+            return self.progress.tokens / (self.args.tokens * 1e6)
         return self.progress.seconds / (self.args.minutes * 60)
 
     def batch(self) -> torch.Tensor:
@@ -167,12 +184,23 @@ class Trainer:
         p, speed = self.progress, self.progress.tokens / self.progress.seconds
         flops = 6 * self.parameters + 6 * self.args.layers * self.args.hidden * self.args.sequence
         utilisation = f" {speed * flops / H100_BF16_FLOPS:.1%} MFU" if self.device == "cuda" else ""
-        print(f"{self.done:6.1%} step {p.step} loss {loss:.3f} {p.tokens / 1e6:.2f} M {speed:.0f} tok/s{utilisation}", flush=True)
+        print(
+            f"{self.done:6.1%} step {p.step} loss {loss:.3f} {p.tokens / 1e6:.2f} M {speed:.0f} tok/s{utilisation}",
+            flush=True,
+        )
 
     def _evaluate(self, loss: float) -> None:
         bits = bits_per_character(self.model, self.tokenizer, self.data.heldout, self.args.sequence)
         p = self.progress
-        p.rows.append({"step": p.step, "tokens": p.tokens, "minutes": p.seconds / 60, "loss": loss, "bits_per_character": bits})
+        p.rows.append(
+            {
+                "step": p.step,
+                "tokens": p.tokens,
+                "minutes": p.seconds / 60,
+                "loss": loss,
+                "bits_per_character": bits,
+            }
+        )
         print(f"       held out: {bits:.3f} bits per character", flush=True)
 
     def save(self) -> None:
@@ -218,7 +246,9 @@ class Trainer:
             "xz_bits_per_character": 8 * len(lzma.compress(heldout.encode(), preset=9)) / len(heldout),
             "libraries": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
-        (self.args.out / "pretrain.json").write_text(json.dumps(card, ensure_ascii=False, indent=1, default=str), "utf-8")
+        (self.args.out / "pretrain.json").write_text(
+            json.dumps(card, ensure_ascii=False, indent=1, default=str), "utf-8"
+        )
 
 
 def build_model(args: argparse.Namespace, end: int) -> Any:
@@ -261,13 +291,15 @@ def make_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
 
 
 def learning_rate(done: float) -> float:
-    """Factor of the peak learning rate when a share `done` of the time has passed."""
+    """Factor of the peak learning rate when a share `done` of the training has passed."""
     if done < WARM_UP:
         return max(done / WARM_UP, 0.02)
     return max(0.05, min(1.0, (1 - done) / (1 - DECAY_FROM)))
 
 
-def bits_per_character(model: Any, tokenizer: Any, texts: list[str], window: int, characters: int = 200_000) -> float:
+def bits_per_character(
+    model: Any, tokenizer: Any, texts: list[str], window: int, characters: int = 200_000
+) -> float:
     """Mean bits per character over the beginnings of `texts` (evenly, `characters` in all), read in `window` tokens."""
     import torch
 
@@ -278,7 +310,9 @@ def bits_per_character(model: Any, tokenizer: Any, texts: list[str], window: int
         for ids, length in _windows(tokenizer, [t[:share] for t in texts], window, end):
             rows = torch.tensor([ids], device=device)
             logits = model(input_ids=rows[:, :-1], use_cache=False).logits[0].float()
-            bits += float(torch.nn.functional.cross_entropy(logits, rows[0, 1:], reduction="sum")) / np.log(2)
+            bits += float(torch.nn.functional.cross_entropy(logits, rows[0, 1:], reduction="sum")) / math.log(
+                2
+            )
             read += length
     return bits / read
 
@@ -288,7 +322,10 @@ def _windows(tokenizer: Any, texts: list[str], window: int, end: int) -> Iterato
     for text in texts:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         for start in range(0, len(ids), window):
-            yield [ids[start - 1] if start else end, *ids[start : start + window]], len(text) if start == 0 else 0
+            yield (
+                [ids[start - 1] if start else end, *ids[start : start + window]],
+                len(text) if start == 0 else 0,
+            )
 
 
 def write_curve(rows: list[dict[str, float]], out: Path) -> None:

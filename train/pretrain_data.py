@@ -88,7 +88,11 @@ def _read(sources: list[Source]) -> tuple[list[str], list[str], dict[str, Any]]:
                 taken += len(text)
         if not taken:
             raise NoCorpus(path=source.folder, found="no readable text")
-        report[source.folder.name] = {"characters": taken, "held_out": held, "dropped": audit.summary("dropped")}
+        report[source.folder.name] = {
+            "characters": taken,
+            "held_out": held,
+            "dropped": audit.summary("dropped"),
+        }
     random.Random(0).shuffle(texts)
     return texts, heldout, {"sources": report}
 

@@ -1,0 +1,88 @@
+"""Pre-training: the optimizer, the data it reads, and a small real run that is stopped and resumed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import TALKS
+from train import pretrain, pretrain_data
+from train.errors import NoCorpus
+from train.muon import Muon, orthogonalize
+
+
+@pytest.mark.parametrize("shape", [(32, 96), (96, 32)])
+def test_orthogonalize_brings_singular_values_near_one(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonalize(torch.randn(shape)))
+    assert 0.6 < float(values.min()) <= float(values.max()) < 1.3
+
+
+def test_muon_solves_a_least_squares_problem() -> None:
+    torch.manual_seed(0)
+    target, weight = torch.randn(16, 8), torch.nn.Parameter(torch.zeros(16, 8))
+    optimizer = Muon([weight], lr=0.05)
+    for _ in range(200):
+        loss = ((weight - target) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.02
+
+
+def test_sources_parse_a_limit_in_millions() -> None:
+    assert pretrain_data.Source.parse("a/b=1.5") == pretrain_data.Source(Path("a/b"), 1_500_000)
+    assert pretrain_data.Source.parse("a/b").limit is None
+
+
+def test_repeated_paragraphs_and_labels_are_left_out_and_documents_held_out(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    formula = "Esta fórmula se repite en todas las conferencias y por eso se lee una sola vez en el corpus."
+    for number in range(60):
+        (folder / f"{number}.txt").write_text(f"PRESIDENTE\n\nUn texto propio, el {number}.\n\n{formula}\n")
+    texts, heldout, counts = pretrain_data._read([pretrain_data.Source(folder)])
+    together = "\n".join(texts + heldout)
+    assert together.count(formula) == 1
+    assert "PRESIDENTE" not in together
+    assert len(heldout) == 2
+    assert len(texts) == 58
+    assert "repeated paragraphs 59" in counts["sources"]["texts"]["dropped"]
+
+
+def test_a_folder_without_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoCorpus, match="empty"):
+        pretrain_data._read([pretrain_data.Source(tmp_path / "empty")])
+
+
+def arguments(out: Path, *extra: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    pretrain.add_arguments(parser)
+    sizes = "--vocabulary 2048 --layers 1 --sequence 64 --batch 16"
+    return parser.parse_args([str(TALKS), "--out", str(out), *sizes.split(), *extra])
+
+
+def test_a_run_learns_stops_resumes_and_saves_a_model(tmp_path: Path) -> None:
+    chat = [{"role": "user", "content": "Hola"}, {"role": "assistant", "content": "Buenos días a todos."}]
+    (tmp_path / "chat.jsonl").write_text(json.dumps({"messages": chat}) + "\n")
+    examples = ["--examples", str(tmp_path / "chat.jsonl"), "--examples-from", "0.5"]
+    pretrain.run(arguments(tmp_path, "--tokens", "0.1", *examples))
+    first = json.loads((tmp_path / "pretrain.json").read_text())
+    pretrain.run(arguments(tmp_path, "--tokens", "0.2", "--resume", *examples))
+    second = json.loads((tmp_path / "pretrain.json").read_text())
+    assert second["tokens_trained"] > first["tokens_trained"]
+    assert second["curve"][: len(first["curve"])] == first["curve"]
+    assert second["bits_per_character"] < 3.4  # random weights: log2(2048) bits a token, 3.5 a character
+    assert str(tmp_path) not in json.dumps(second["sources"])
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    texts = json.loads((tmp_path / "data" / "heldout.json").read_text())
+    saved = pretrain.bits_per_character(model, tokenizer, texts, 64)
+    assert saved == pytest.approx(second["bits_per_character"], rel=0.01)
