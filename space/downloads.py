@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from space.generators import Frame
+from space.frames import Frame
 from space.texts import say
 
 MIME = {

@@ -13,7 +13,7 @@ import gradio as gr
 
 from space import generators as gen
 from space.edge import language_of, visible_errors
-from space.generators import Found, Frame, Grounded, Speech
+from space.frames import Found, Frame, Grounded, Speech
 from space.inputs import MAX_FIELD_WORDS, MAX_PASSAGES, MAX_SEED, MAX_TOPIC_WORDS
 from space.studio import Studio
 from space.view import note_texts

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -60,6 +60,9 @@ class Step(NamedTuple):
     end: str | None = None
 
 
+Steps = Generator[Step, None, None]
+
+
 class Engine(Protocol):
     """What the Space needs of an engine; a remote server can be another implementation."""
 
@@ -68,8 +71,8 @@ class Engine(Protocol):
     def count(self, messages: Sequence[Message], opening: str = "") -> int:
         """The tokens of the prompt."""
 
-    def stream(self, request: Request) -> Iterator[Step]:
-        """The steps of `request`; closing the iterator frees the engine within one token."""
+    def stream(self, request: Request) -> Steps:
+        """The steps of `request`; closing the generator frees the engine within one token."""
 
 
 class LocalEngine:
@@ -99,14 +102,14 @@ class LocalEngine:
     def count(self, messages: Sequence[Message], opening: str = "") -> int:
         return len(self.encode(messages, opening))
 
-    def stream(self, request: Request) -> Iterator[Step]:
+    def stream(self, request: Request) -> Steps:
         """The steps of `request`. Raises PromptTooLong before any work, DecodeFailed when llama.cpp fails."""
         prompt = self.encode(request.messages, request.opening)
         if len(prompt) >= self.context:
             raise PromptTooLong(tokens=len(prompt), context=self.context)
         return self._run(request, prompt)
 
-    def _run(self, request: Request, prompt: list[int]) -> Iterator[Step]:
+    def _run(self, request: Request, prompt: list[int]) -> Steps:
         with self._turns.turn():
             deadline = time.monotonic() + request.deadline
             try:

@@ -1,7 +1,7 @@
 """The generators: plain Python generators that yield frames, each with the whole text so far.
 
     studio = Studio(Bundle.load(folder), Settings.from_env())
-    for frame in studio.finetuned(Speech(topics="el mar", minutes=2)): print(frame.text)
+    for frame in finetuned(studio, Speech(topics="el mar", minutes=2)): print(frame.text)
 
 Neither Gradio nor a language appears here: notes are keys of `space/texts.py` with their values.
 """
@@ -9,15 +9,16 @@ Neither Gradio nor a language appears here: notes are keys of `space/texts.py` w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from index.search import Hit
 from space import inputs
 from space.bundle import Generator
 from space.engine import Engine, Request, Step
 from space.errors import PromptTooLong
+from space.frames import Found, Frame, Grounded, Note, Speech
 from space.length import CAP, EARLY, Length
 from space.native import Sampling
 from space.prompts import Message, PromptTemplate, format_context, join_topics
@@ -31,71 +32,6 @@ LEAST_ROOM = 64
 """Tokens that must be left for the answer; below that the prompt counts as too long."""
 
 TOKENS_PER_WORD = 2.0
-
-
-@dataclass(frozen=True)
-class Speech:
-    """A request as it comes: texts as typed, numbers as sent; `generator` None is the first that fits."""
-
-    topics: Any
-    field: Any = ""
-    opening: Any = ""
-    minutes: Any = 3
-    creativity: Any = 0.5
-    seed: Any = None
-    generator: Any = None
-
-
-@dataclass(frozen=True)
-class Grounded(Speech):
-    """As `Speech`, grounded on `passages` passages that score at least `threshold` (None: the index's own)."""
-
-    passages: Any = 5
-    threshold: Any = None
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that the visitor must know: a key of space/texts.py under "note." and its values."""
-
-    key: str
-    values: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Found:
-    """A passage for the prompt: `relevance` is high, medium or low; `used` False when the context has no room."""
-
-    hit: Hit
-    relevance: str
-    used: bool = True
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What is known at one moment. `phase`: loading, searching, reading, writing or done; `text` is cumulative.
-
-    `progress` is the share of the prompt read, `first_token` the seconds from the turn's start to the first token.
-    """
-
-    phase: str
-    seed: int
-    text: str = ""
-    words: int = 0
-    words_per_minute: int = 130
-    tokens: int = 0
-    tokens_per_second: float = 0.0
-    first_token: float | None = None
-    progress: float = 0.0
-    passages: tuple[Found, ...] = ()
-    notes: tuple[Note, ...] = ()
-    generator: str = ""
-    title: str = ""
-
-    @property
-    def speech_seconds(self) -> int:
-        """How long it takes to say the text."""
-        return round(self.words * 60 / self.words_per_minute)
 
 
 @dataclass(frozen=True)
@@ -244,13 +180,8 @@ def _write(
         deadline=studio.settings.deadline,
     )
     writing = _Writing(order, frame, studio.settings.deadline)
-    steps = engine.stream(request)
-    try:
+    with closing(engine.stream(request)) as steps:
         yield from writing.frames(steps)
-    finally:
-        close: Callable[[], None] | None = getattr(steps, "close", None)
-        if close:
-            close()
     yield writing.last(engine.context)
 
 

@@ -16,12 +16,12 @@ TOKENS_PER_WORD = 2.0
 
 
 class Studio:
-    """Serves one bundle; safe for several threads."""
+    """Serves one bundle; safe for several threads. Without an `engine` the bundle's own model is loaded."""
 
-    def __init__(self, bundle: Bundle, settings: Settings) -> None:
+    def __init__(self, bundle: Bundle, settings: Settings, engine: Engine | None = None) -> None:
         self.bundle = bundle
         self.settings = settings
-        self._engine: Engine | None = None
+        self._engine = engine
         self._indexes: dict[str, Index] = {}
         self._loading = threading.Lock()
 

@@ -18,7 +18,7 @@ from space.downloads import MIME, download
 from space.edge import language_of, visible_errors
 from space.endpoints import LLM, add_endpoints
 from space.forms import Form, build_form, samples
-from space.generators import Frame, Grounded, Speech
+from space.frames import Frame, Grounded, Speech
 from space.labels import Labels
 from space.studio import Studio
 from space.style import SAVE_SCRIPT, copy_script, show_script

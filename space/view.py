@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from space.bundle import Bundle, Generator
-from space.generators import Found, Frame
+from space.frames import Found, Frame
 from space.texts import say
 
 # gr.HTML reads its value through a JS template string and Handlebars, so their marks are escaped too.

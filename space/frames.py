@@ -1,0 +1,73 @@
+"""What goes into a generator and what comes out of it, free of any language; used by `space/generators.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from index.search import Hit
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A request as it comes: texts as typed, numbers as sent; `generator` None is the first that fits."""
+
+    topics: Any
+    field: Any = ""
+    opening: Any = ""
+    minutes: Any = 3
+    creativity: Any = 0.5
+    seed: Any = None
+    generator: Any = None
+
+
+@dataclass(frozen=True)
+class Grounded(Speech):
+    """As `Speech`, grounded on `passages` passages that score at least `threshold` (None: the index's own)."""
+
+    passages: Any = 5
+    threshold: Any = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the visitor must know: a key of space/texts.py under "note." and its values."""
+
+    key: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage for the prompt: `relevance` is high, medium or low; `used` False when the context has no room."""
+
+    hit: Hit
+    relevance: str
+    used: bool = True
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is known at one moment. `phase`: loading, searching, reading, writing or done; `text` is cumulative.
+
+    `progress` is the share of the prompt read, `first_token` the seconds from the turn's start to the first token.
+    """
+
+    phase: str
+    seed: int
+    text: str = ""
+    words: int = 0
+    words_per_minute: int = 130
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    first_token: float | None = None
+    progress: float = 0.0
+    passages: tuple[Found, ...] = ()
+    notes: tuple[Note, ...] = ()
+    generator: str = ""
+    title: str = ""
+
+    @property
+    def speech_seconds(self) -> int:
+        """How long it takes to say the text."""
+        return round(self.words * 60 / self.words_per_minute)
