@@ -6,6 +6,7 @@ generator whose recipe it has never seen.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,10 +77,11 @@ RAG = PromptTemplate(
 
 
 def join_topics(topics: list[str]) -> str:
-    """`["a", "b", "c"]` as "a, b y c"."""
+    """`["a", "b", "c"]` as "a, b y c"; "e" before the sound i ("pan e historia", but "agua y hielo")."""
     if len(topics) < 2:
         return "".join(topics)
-    return f"{', '.join(topics[:-1])} y {topics[-1]}"
+    conjunction = "e" if re.match(r"[ií]|h[ií](?![aáeé])", topics[-1], re.I) else "y"
+    return f"{', '.join(topics[:-1])} {conjunction} {topics[-1]}"
 
 
 def format_context(passages: list[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from space.prompts import RAG, SPEECH
+from space.prompts import RAG, SPEECH, join_topics
 from tests.corpus_files import SHARED, TALK, prepare, speech, talk, transcript
 from train.audit import Audit
 from train.corpus import Document
@@ -524,3 +524,18 @@ def test_a_real_transcript_without_the_president_is_not_taken(tmp_path: Path) ->
     )
     assert done.returncode == 2
     assert "MODERADORA" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("topics", "joined"),
+    [
+        ([], ""),
+        (["agua"], "agua"),
+        (["a", "b", "c"], "a, b y c"),
+        (["precios", "inflación"], "precios e inflación"),
+        (["pan", "Historia de Cuba"], "pan e Historia de Cuba"),
+        (["agua", "hielo"], "agua y hielo"),
+    ],
+)
+def test_topics_are_joined_in_correct_spanish(topics: list[str], joined: str) -> None:
+    assert join_topics(topics) == joined

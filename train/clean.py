@@ -128,8 +128,7 @@ def is_complete(paragraph: str) -> bool:
 
 
 def _is_capitals(paragraph: str) -> bool:
-    letters = [c for c in paragraph if c.isalpha()]
-    return len(paragraph.split()) >= 4 and sum(c.isupper() for c in letters) > 0.9 * len(letters)
+    return paragraph.isupper() and len(paragraph.split()) >= 4
 
 
 def _without_html(text: str, audit: Audit, name: str) -> str:

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tqdm import tqdm
+
 from train.audit import Audit
 from train.clean import plain_text
 from train.decoding import NotText, decode
@@ -76,7 +78,7 @@ class Corpus:
         """Documents in the order of their paths and rows. Raises NoCorpus, and BadFile unless `skip_bad`."""
         files = self._files()
         root = self.source if self.source.is_dir() else self.source.parent
-        for path in files:
+        for path in tqdm(files, desc="reading", unit="file", disable=None):  # None: only on a terminal
             name = path.relative_to(root).as_posix()
             try:
                 documents = list(self._read(path, name))

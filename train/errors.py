@@ -180,3 +180,8 @@ class UnknownQuantization(OradorError):
 class NotEnoughDisk(OradorError):
     en = "The export needs about {needed:.1f} GB at {path} and {free:.1f} GB are free. Free some, or export to another disk."
     es = "La exportación necesita unos {needed:.1f} GB en {path} y hay {free:.1f} GB libres. Libere espacio o exporte a otro disco."
+
+
+class NoRagTemplate(OradorError):
+    en = "{path} was prepared by a recipe without a RAG prompt, so that no passages can be added to it."
+    es = "{path} se preparó con una receta sin plantilla RAG; no se le pueden añadir fragmentos."

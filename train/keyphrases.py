@@ -40,6 +40,7 @@ _NOUN_DESPITE = re.compile(
 _UNSURE_ENDING = re.compile(
     r"(?:[aei]r|[aei]d[oa]s?|to|ta)$"
 )  # infinitives and participles, many of them nouns too
+_INFINITIVE = re.compile(r"[aei]r$")
 _PARTICIPLE = re.compile(r"[aií]d[oa]s?$")
 _FIXED, _SWALLOWED = 3, 0.5  # a longer phrase met so often takes the place of parts it makes this share of
 _PHRASE_WEIGHT = 1.6
@@ -291,5 +292,7 @@ def _is_noun(word: str, total: int, after: dict[str, Counter[str]]) -> bool:
 
 def _is_modifier(word: str, total: int, after: dict[str, Counter[str]]) -> bool:
     if _VERB_ENDING.search(word) and not _NOUN_DESPITE.search(word):
+        return False
+    if _INFINITIVE.search(word) and after["weak"][word] / total > 0.3:  # "a garantizar", but not "militar"
         return False
     return after["verb"][word] / total <= 0.12

@@ -20,7 +20,7 @@ def build(
     args: argparse.Namespace, corpus: Corpus, documents: Sequence[Document], examples: Sequence[Example]
 ) -> dict[str, Any]:
     """All figures of one preparation, as JSON values."""
-    lengths = [len(example.messages[-1]["content"].split()) for example in examples]
+    lengths = [len(example.answer.split()) for example in examples]
     counts = {
         "documents": _by_split([document.split for document in documents]),
         "examples": _by_split([example.document.split for example in examples]),
@@ -42,8 +42,8 @@ def build(
         },
         "samples": [
             {
-                "prompt": example.messages[-2]["content"],
-                "answer": shorten(example.messages[-1]["content"], 300),
+                "prompt": example.template.render(**example.values)[-1]["content"],
+                "answer": shorten(example.answer, 300),
                 "document": example.document.id,
             }
             for example in _spread(examples, 4)

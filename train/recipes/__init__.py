@@ -14,16 +14,18 @@ import pkgutil
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from space.prompts import Message, PromptTemplate
+from space.prompts import PromptTemplate
 from train.audit import Audit
 from train.corpus import Corpus, Document
 
 
 @dataclass(frozen=True)
 class Example:
-    """One training conversation and where it came from; `derived` names the values that no metadata gave."""
+    """A template, its values and the answer, and where they came from; `derived` names values no metadata gave."""
 
-    messages: list[Message]
+    template: PromptTemplate
+    values: dict[str, str]
+    answer: str
     document: Document
     derived: list[str] = field(default_factory=list)
     part: int = 1
@@ -31,7 +33,8 @@ class Example:
 
     def to_json(self) -> dict[str, object]:
         return {
-            "messages": self.messages,
+            "messages": self.template.example(self.answer, **self.values),
+            "values": self.values,
             "document": self.document.id,
             "title": self.document.title,
             "derived": self.derived,

@@ -131,8 +131,8 @@ def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) 
         if not topics:
             audit.dropped("units: no topics could be derived", text)
             continue
-        messages = SPEECH.example(text, field=args.field, topics=join_topics(topics))
-        result.append(Example(messages, document, ["topics", "field"], number, parts))
+        values = {"field": args.field, "topics": join_topics(topics)}
+        result.append(Example(SPEECH, values, text, document, ["topics", "field"], number, parts))
     return result
 
 

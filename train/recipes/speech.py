@@ -86,6 +86,6 @@ def _examples(document: Document, topics: list[str], args: argparse.Namespace, a
     result = []
     for number, part in enumerate(parts, 1):
         place = f" (continuación, parte {number} de {len(parts)})" if number > 1 else ""
-        messages = SPEECH.example(part, field=field, topics=join_topics(topics) + place)
-        result.append(Example(messages, document, marks, number, len(parts)))
+        values = {"field": field, "topics": join_topics(topics) + place}
+        result.append(Example(SPEECH, values, part, document, marks, number, len(parts)))
     return result
