@@ -15,6 +15,7 @@ from index.errors import OradorError
 COMMANDS = {
     "recipes": ("train.recipes.listing", "list the kinds of corpus that can be prepared"),
     "prepare": ("train.prepare", "turn a corpus into training examples, by a recipe"),
+    "ground": ("train.ground", "add conversations with retrieved passages to prepared speeches"),
     "sft": ("train.sft", "fine-tune a base model with LoRA on prepared examples"),
     "export": ("train.export", "convert base and adapter to GGUF and quantize"),
     "export-embedder": ("train.embedder_gguf", "convert a sentence-transformers model to GGUF"),
