@@ -107,12 +107,13 @@ class Trainer:
             f"{self.parameters / 1e6:.1f} M parameters on {self.device}, {len(self.examples)} conversations"
         )
 
-    def _load_examples(self) -> list[list[int]]:
+    def _load_examples(self) -> list[np.ndarray]:
         lines = [line for path in self.args.examples for line in path.read_text("utf-8").splitlines()]
         chats = [
             self.tokenizer.apply_chat_template(json.loads(line)["messages"], tokenize=False) for line in lines
         ]
-        return self.tokenizer(chats, add_special_tokens=False)["input_ids"] if chats else []
+        ids = self.tokenizer(chats, add_special_tokens=False)["input_ids"] if chats else []
+        return [np.array(chat, dtype=np.int64) for chat in ids]
 
     @property
     def done(self) -> float:
@@ -138,10 +139,10 @@ class Trainer:
 
     def _packed_examples(self, rng: np.random.Generator, length: int) -> np.ndarray:
         """Random conversations one after the other, the last one cut where the row ends."""
-        ids: list[int] = []
-        while len(ids) < length:
-            ids += self.examples[int(rng.integers(len(self.examples)))]
-        return np.array(ids[:length], dtype=np.int64)
+        parts: list[np.ndarray] = []
+        while sum(map(len, parts)) < length:
+            parts.append(self.examples[int(rng.integers(len(self.examples)))])
+        return np.concatenate(parts)[:length]
 
     def loss(self, rows: torch.Tensor) -> torch.Tensor:
         """Mean negative log-likelihood in nats of each row's tokens after the first."""
