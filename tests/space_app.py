@@ -1,0 +1,67 @@
+"""The real app in a process of its own, for tests that talk to it over HTTP."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def app_environment(**settings: str | int) -> dict[str, str]:
+    """This process's environment without its own settings, and `settings` as ORADOR_ variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORADOR_")}
+    return {**kept, **{f"ORADOR_{name.upper()}": str(value) for name, value in settings.items()}}
+
+
+@contextmanager
+def running_app(log: Path, **settings: str | int) -> Iterator[str]:
+    """The address of an app with `settings`, once it answers; it is ended afterwards. Its output goes to `log`."""
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=app_environment(port=port, **settings),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, process, log)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the app ended with {process.returncode}: {log.read_text()}")
+        try:
+            if httpx.get(f"{url}/config", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the app did not answer within {START_SECONDS} s: {log.read_text()}")
