@@ -18,7 +18,7 @@ import numpy as np
 
 from index.calibrate import HIGH, THRESHOLD, calibrate, scorer
 from index.documents import Document, read_documents
-from index.embed import Embedder, Vectors, encode_passages
+from index.embed import Embedder, Vectors, encode_passages, public_name
 from index.encode import languages, load_embedder, write_runtime
 from index.errors import BadWords, NoVector
 from index.fusion import Ranker
@@ -167,7 +167,8 @@ def _describe(folder: Path, embedder: Embedder) -> dict[str, Any]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     info = embedder.info
     kind = "gguf" if (folder / "embedder.gguf").is_file() else info.kind
-    return {"name": info.name, "kind": kind, "dimension": info.dimension, "sha256": digest.hexdigest()}
+    name = public_name(info.name, kind)
+    return {"name": name, "kind": kind, "dimension": info.dimension, "sha256": digest.hexdigest()}
 
 
 def _warn_language(name: str) -> None:

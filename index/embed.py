@@ -82,9 +82,17 @@ def load_runtime(folder: Path) -> Embedder:
     raise BadEmbedder(path=folder, reason=f"kind {info.kind!r}")
 
 
+def public_name(name: str, kind: str) -> str:
+    """`name` without the folders of the maker's machine, for an index that carries its embedder and may be published."""
+    path = Path(name)
+    return path.name if path.is_absolute() and kind != "sentence-transformers" else name
+
+
 def write_info(folder: Path, info: EmbedderInfo) -> None:
     """Writes embedder.json."""
-    text = json.dumps(asdict(info), ensure_ascii=False, indent=2)
+    text = json.dumps(
+        {**asdict(info), "name": public_name(info.name, info.kind)}, ensure_ascii=False, indent=2
+    )
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
