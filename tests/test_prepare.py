@@ -88,6 +88,11 @@ def test_labels_of_one_person(label: str, taken: bool) -> None:
         ("Arturo Herrera Gutiérrez", "ARRTURO HERRERA GUTIÉRRREZ", False),
         ("Arturo Herrera Gutiérrez", "ARTURO HERRERA GUTIÉRRREZ", True),
         ("PRESIDENTA", "Presidenta", True),
+        ("Pedro Sánchez", "El presidente Pedro Sánchez Pérez-Castejón", True),
+        ("Pedro Sánchez Pérez-Castejón", "El señor PRESIDENTE DEL GOBIERNO (Sánchez Pérez-Castejón)", True),
+        ("Gabriel Boric", "S.E. EL PRESIDENTE DE LA REPÚBLICA, GABRIEL BORIC FONT", True),
+        ("Gustavo Petro", "Presidente Gustavo Petro Urrego", True),
+        ("Gustavo Petro", "PRESIDENTE DUQUE", False),
     ],
 )
 def test_other_names(name: str, label: str, taken: bool) -> None:
@@ -97,6 +102,17 @@ def test_other_names(name: str, label: str, taken: bool) -> None:
 def test_a_short_name_of_two_people_is_refused() -> None:
     with pytest.raises(AmbiguousSpeaker, match="BELTRÁN"):
         Speaker("Andrés López").choose(["ANDRÉS LÓPEZ BELTRÁN", "ANDRÉS LÓPEZ OBRADOR", "PREGUNTA"])
+
+
+def test_a_title_and_a_surname_are_taken_when_no_other_has_it() -> None:
+    def accepted(labels: list[str]) -> list[str]:
+        return [
+            label for label, match in Speaker("Cristina Fernández").choose(labels).items() if match.accepted
+        ]
+
+    assert accepted(["PRESIDENTA FERNÁNDEZ", "PREGUNTA"]) == ["PRESIDENTA FERNÁNDEZ"]
+    assert accepted(["PRESIDENTA FERNÁNDEZ", "ANÍBAL FERNÁNDEZ"]) == []
+    assert accepted(["FERNÁNDEZ", "PREGUNTA"]) == []
 
 
 def test_an_alias_is_taken_as_it_is() -> None:
@@ -142,6 +158,19 @@ def test_turns_with_labels_in_the_line() -> None:
         ("PERIODISTA", "¿Qué"),
         ("PRESIDENTA", "Nada:"),
     ]
+
+
+def test_turns_with_names_in_mixed_case() -> None:
+    blocks = parse(
+        "Acto\n---\nPresidenta Claudia Sheinbaum\nHola.\n---\nAna Ruiz, jefa de prensa\nPasen.\n---\nPresidenta Claudia Sheinbaum\nYa."
+    )
+    assert [t.label for t in blocks.turns] == [
+        "Presidenta Claudia Sheinbaum",
+        "Ana Ruiz, jefa de prensa",
+        "Presidenta Claudia Sheinbaum",
+    ]
+    lines = parse("\n".join(["Moderador: Buenas.", "El señor PRESIDENTE DEL GOBIERNO (Sánchez): Hola."] * 3))
+    assert [t.label for t in lines.turns[:2]] == ["Moderador", "El señor PRESIDENTE DEL GOBIERNO (Sánchez)"]
 
 
 def test_prose_with_colons_has_no_labels() -> None:

@@ -36,6 +36,7 @@ _MARKDOWN = (
     (re.compile(r"(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)"), r"\1"),
     (re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$", re.M), r"\1\n"),
     (re.compile(r"^\s{0,3}>\s?", re.M), ""),
+    (re.compile(r"^\s*[*•▪●]\s+", re.M), ""),
 )
 _FURNITURE = re.compile(
     r"(?:https?://|www\.)\S+$|pic\.twitter\.com|^(?:compartir|compartir en|imprimir|leer m[aá]s|ver m[aá]s|tweet|facebook|twitter|whatsapp|"

@@ -19,7 +19,7 @@ _TITLES = frozenset(
     "presidente presidenta expresidente expresidenta vicepresidente vicepresidenta lic licenciado licenciada dr dra doctor doctora "  # noqa: SIM905
     "ing ingeniero ingeniera mtro mtra maestro maestra arq prof profesor profesora gral general almirante coronel capitan sr sra srta "
     "senor senora don dona c ciudadano ciudadana constitucional republica nacion mexico estados unidos mexicanos electo electa "
-    "secretario secretaria gobernador gobernadora senador senadora diputado diputada ministro ministra alcalde alcaldesa candidato "
+    "gobierno secretario secretaria gobernador gobernadora senador senadora diputado diputada ministro ministra alcalde alcaldesa candidato "
     "candidata rey reina papa embajador embajadora".split()
 )
 _CLOSE = 0.8  # difflib ratio: one wrong letter in five
@@ -27,7 +27,10 @@ _CLOSE = 0.8  # difflib ratio: one wrong letter in five
 
 @dataclass(frozen=True)
 class Match:
-    """How a label relates to the wanted name: "exact" (same tokens), "variant", "similar" (not taken), "other"."""
+    """How a label relates to the wanted name: "exact" (same tokens), "variant", "similar" (not taken), "other".
+
+    "surname" (a title and one surname: "PRESIDENTE PETRO") is settled by the other labels, in `Speaker.choose`.
+    """
 
     kind: str
     extension: tuple[str, ...] = ()
@@ -56,11 +59,26 @@ class Speaker:
             return Match("other")
         if len(self._initials) >= 3 and tokens == [self._initials]:
             return Match("variant")
+        if (
+            len(tokens) == 1
+            and tokens[0] in _surnames(self._wanted)
+            and any(map(_is_title, _plain(label).split()))
+        ):
+            return Match("surname")
         return _compare(self._wanted, tokens)
 
     def choose(self, labels: list[str]) -> dict[str, Match]:
         """The match of each label. Raises AmbiguousSpeaker when a short name fits people with different further names."""
         matches = {label: self.match(label) for label in labels}
+        others = {
+            token
+            for label, match in matches.items()
+            if not match.accepted and match.kind != "surname"
+            for token in _plain(label).split()
+        }
+        for label, match in matches.items():
+            if match.kind == "surname":
+                matches[label] = Match("similar" if _label_tokens(label)[0] in others else "variant")
         further: list[tuple[str, ...]] = []
         for match in matches.values():
             if match.extension and not any(_same_extension(match.extension, other) for other in further):
@@ -95,13 +113,17 @@ def _compare(wanted: list[str], tokens: list[str]) -> Match:
     if not extra:
         if len(close) > len(exact) or len(exact) + len(close) < 2:
             return Match("similar" if exact else "other")
-        surnames = wanted[-2:] if len(wanted) > 2 else wanted[-1:]
-        if not any(name not in left for name in surnames):
+        if all(name in left for name in _surnames(wanted)):
             return Match("similar")
         return Match("exact" if not left and not close else "variant")
     if not left and not close and len(wanted) in (2, 3) and tokens[0] == wanted[0] and len(extra) <= 2:
         return Match("variant", tuple(extra))
     return Match("similar" if len(exact) + len(close) >= 2 else "other")
+
+
+def _surnames(wanted: list[str]) -> list[str]:
+    """The last two words of a name of three or more, else the last."""
+    return wanted[-2:] if len(wanted) > 2 else wanted[1:]
 
 
 def _align(wanted: list[str], tokens: list[str]) -> tuple[list[str], list[str], list[str]]:
@@ -137,25 +159,24 @@ def _same_extension(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _label_tokens(label: str) -> list[str]:
-    """The name of a label: its first part before a comma, or the next when the first is only an office."""
-    segments = [s for s in re.split(r"[,;]", re.sub(r"\(.*?(\)|$)", " ", label)) if s.strip()]
-    for segment in segments[:2]:
+    """The name of a label: its first part before a comma; where that is only an office, the next part or the brackets."""
+    outside = re.sub(r"\(.*?(\)|$)", " ", label)
+    segments = [s for s in re.split(r"[,;]", outside) if s.strip()][:2] + re.findall(r"\(([^()]*)\)?", label)[
+        :1
+    ]
+    for segment in segments:
         tokens = _name_tokens(segment)
-        if tokens:
+        if tokens or not any(map(_is_title, _plain(segment).split())):
             return tokens
-        if not _is_title(_plain(segment).split()[0] if _plain(segment) else ""):
-            break
     return []
 
 
 def _name_tokens(text: str) -> list[str]:
-    tokens = _plain(text).split()
+    """The words of a name, without leading titles, particles and initials."""
+    tokens = [token for token in _plain(text).split() if token not in _PARTICLES and len(token) > 1]
     while tokens and _is_title(tokens[0]):
         tokens.pop(0)
-        rest = [t for t in tokens if t not in _PARTICLES]
-        if rest and _is_title(rest[0]):
-            tokens = rest
-    return [token for token in tokens if token not in _PARTICLES]
+    return tokens
 
 
 def _is_title(token: str) -> bool:

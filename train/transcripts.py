@@ -15,7 +15,9 @@ _RULE = re.compile(r"^\s*-{3,}\s*$")
 _INLINE = re.compile(
     r"^\s*(?:\[?\d{1,2}:\d{2}(?::\d{2})?\]?\s*)?[*_]{0,2}([A-ZÁÉÍÓÚÜÑ¿?][^:\n]{1,80}?)[*_]{0,2}\s*(?:\.\s?[-–—]|:)[*_]{0,2}(?:\s+(.*))?$"
 )
-_NAME_WORD = re.compile(r"^(?:[A-ZÁÉÍÓÚÜÑ][\w.'’-]*|de|del|la|las|los|y|[(].*[)])$")
+_NAME_WORD = re.compile(
+    r"^(?:\(?[A-ZÁÉÍÓÚÜÑ][\w.'’-]*\)?|de|del|la|las|los|el|y|señora?|presidente|presidenta|ministro|ministra|don|doña)$"
+)
 _MIN_INLINE_TURNS = 2
 
 
@@ -43,7 +45,8 @@ def parse(text: str) -> Transcript:
     """The turns of `text`, in the layout it has."""
     lines = text.split("\n")
     rules = [i for i, line in enumerate(lines) if _RULE.match(line)]
-    if rules and any(_is_label(_next_line(lines, i)) for i in rules):
+    firsts = Counter(_next_line(lines, i).strip() for i in rules)
+    if any(_is_label(first) or (times > 1 and _is_name(first)) for first, times in firsts.items()):
         return _parse_blocks(lines, rules)
     return _parse_inline(lines)
 
@@ -55,7 +58,7 @@ def _parse_blocks(lines: list[str], rules: list[int]) -> Transcript:
         block = [line for line in lines[start + 1 : end] if line.strip()]
         if not block:
             continue
-        if _is_label(block[0]):
+        if _is_label(block[0]) or (len(block) > 1 and _is_name(block[0])):
             turns.append(Turn(block[0].strip().rstrip(":"), "\n".join(block[1:])))
         else:
             turns.append(Turn(UNKNOWN, "\n".join(block)))
@@ -98,4 +101,16 @@ def _is_inline_label(label: str, times: int) -> bool:
         return False
     if _is_label(label):
         return True
-    return times >= 3 and len(words) <= 6 and all(_NAME_WORD.match(word) for word in words)
+    return times >= 3 and _is_name(label, least=1)
+
+
+def _is_name(line: str, least: int = 2) -> bool:
+    """A name in mixed case with or without an office after a comma ("Claudia Sheinbaum Pardo, jefa de Gobierno")."""
+    words = line.split(",")[0].split()
+    ended = line.rstrip().endswith((".", "!", "?", "…", ";"))
+    return (
+        not ended
+        and least <= len(words) <= 8
+        and len(line) <= 150
+        and all(_NAME_WORD.match(word) for word in words)
+    )
