@@ -9,7 +9,7 @@ answer). Of a SQuAD-format file: question and passage of its context. Sentences 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ _KEYWORDS, _NEXT = (
     0.15,
     0.45,
 )  # cumulative parts of the passage pairs: keywords, next passage; the rest is inverse-cloze
+_DROPPED = 0.2  # part of the tokens left out at random, against learning pairs by heart
 _KEEP_QUERY = 0.1  # part of the inverse-cloze pairs whose passage keeps the query's sentences
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
@@ -36,7 +37,7 @@ Pair = tuple[Ids, Ids]
 
 @dataclass(frozen=True)
 class Texts:
-    """What one source holds: documents as lists of passages as lists of sentences, or (question, passage) pairs."""
+    """What the sources hold: documents as lists of passages as lists of sentences, and (question, passage) pairs."""
 
     documents: list[list[list[str]]]
     questions: list[tuple[str, str]]
@@ -50,25 +51,27 @@ class Texts:
             yield question
 
 
-def read_texts(source: Path) -> Texts:
-    """Reads documents (a folder, a .jsonl) or a SQuAD-format .json; raises the errors of their readers."""
-    if source.suffix == ".json":
-        pairs: list[tuple[str, str]] = []
-        for paragraph in read_questions(source).paragraphs:
-            pieces = split(paragraph.context).pieces[:_ANSWER_PASSAGES]
-            pairs.extend((question, piece) for question in paragraph.questions for piece in pieces)
-        return Texts([], pairs)
-    documents = []
-    for document in read_documents(source):
-        pieces = split(document.text).pieces
-        documents.append(
-            [[s for p in paragraphs(piece) for s in sentences(p) if s.strip()] for piece in pieces]
-        )
-    return Texts(documents, [])
+def read_texts(sources: Iterable[Path]) -> Texts:
+    """Reads documents (folders, .jsonl) and SQuAD-format .json files; raises the errors of their readers."""
+    texts = Texts([], [])
+    for source in sources:
+        if source.suffix == ".json":
+            for paragraph in read_questions(source).paragraphs:
+                pieces = split(paragraph.context).pieces[:_ANSWER_PASSAGES]
+                texts.questions.extend(
+                    (question, piece) for question in paragraph.questions for piece in pieces
+                )
+            continue
+        for document in read_documents(source):
+            pieces = split(document.text).pieces
+            texts.documents.append(
+                [[s for p in paragraphs(piece) for s in sentences(p) if s.strip()] for piece in pieces]
+            )
+    return texts
 
 
 class PairSampler:
-    """Batches of (query ids, passage ids) of one source, drawn anew each time; `encode` maps a list of texts to token ids."""
+    """Batches of (query ids, passage ids), drawn anew each time; `encode` maps a list of texts to token ids."""
 
     def __init__(self, texts: Texts, encode: Any, random: np.random.Generator) -> None:
         self._random = random
@@ -86,12 +89,13 @@ class PairSampler:
         return len(self._passages) + len(self._pairs)
 
     def epoch(self, batch: int) -> Iterator[tuple[list[Ids], list[Ids]]]:
-        """Every passage and question once an epoch, shuffled, in batches of `batch` pairs; a rest too small is left out."""
+        """Every passage and question once an epoch, shuffled, in batches of at most `batch` pairs (none with fewer than 2)."""
         order = self._random.permutation(len(self))
         for start in range(0, len(order), batch):
             drawn = [self._draw(int(i)) for i in order[start : start + batch]]
-            pairs = [pair for pair in drawn if len(pair[0]) and len(pair[1])]
-            if len(pairs) > batch // 4 or (start == 0 and len(pairs) > 1):
+            pairs = [(self._thin(query), self._thin(passage)) for query, passage in drawn]
+            pairs = [pair for pair in pairs if len(pair[0]) and len(pair[1])]
+            if len(pairs) > 1:
                 yield [q for q, _ in pairs], [p for _, p in pairs]
 
     def _draw(self, i: int) -> Pair:
@@ -108,6 +112,9 @@ class PairSampler:
             return self._keywords(np.concatenate(parts))
         return self._inverse_cloze(parts)
 
+    def _thin(self, ids: Ids) -> Ids:
+        return ids[self._random.random(len(ids)) >= _DROPPED]
+
     def _inverse_cloze(self, parts: list[Ids]) -> Pair:
         length = min(int(self._random.integers(1, 5)), len(parts) - 1)
         start = int(self._random.integers(0, len(parts) - length + 1))
@@ -121,15 +128,3 @@ class PairSampler:
             start = int(self._random.integers(0, max(1, len(ids) - 3)))
             runs.append(ids[start : start + int(self._random.integers(2, 5))])
         return np.concatenate(runs), ids
-
-
-def mixed_epoch(
-    samplers: list[PairSampler], batch: int, random: np.random.Generator
-) -> Iterator[tuple[list[Ids], list[Ids]]]:
-    """The batches of all sources in random order. A batch is of one source: its negatives are then of the same kind."""
-    queue = [(i, b) for i, s in enumerate(samplers) for b in range(-(-len(s) // batch))]
-    epochs = [sampler.epoch(batch) for sampler in samplers]
-    for position in random.permutation(len(queue)):
-        pairs = next(epochs[queue[position][0]], None)
-        if pairs:
-            yield pairs

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from index.errors import NoDocuments, OutputExists
-from index.pairs import PairSampler, mixed_epoch, read_texts
+from index.pairs import PairSampler, read_texts
 
 _SCALE = 20.0
 
@@ -74,17 +74,17 @@ def train_embedder(sources: list[Path], out: Path, config: EmbedderConfig) -> Pa
     """Trains and saves the embedder; returns `out`. Raises OutputExists, NoDocuments and the readers' errors."""
     if out.exists() and any(out.iterdir()):
         raise OutputExists(path=out)
-    texts = [read_texts(source) for source in sources]
-    passages = sum(len(document) for t in texts for document in t.documents)
-    questions = sum(len(t.questions) for t in texts)
+    texts = read_texts(sources)
+    passages = sum(map(len, texts.documents))
+    questions = len(texts.questions)
     if passages + questions < 2:
         raise NoDocuments(path=", ".join(map(str, sources)))
     print(f"{passages} passages, {questions} question pairs", flush=True)
-    tokenizer = train_wordpiece((text for t in texts for text in t.all_text()), config.vocabulary)
+    tokenizer = train_wordpiece(texts.all_text(), config.vocabulary)
     print(f"tokenizer: {tokenizer.get_vocab_size()} pieces", flush=True)
     random = np.random.default_rng(config.seed)
-    samplers = [PairSampler(t, lambda batch: _encode(tokenizer, batch), random) for t in texts]
-    model, losses = _train(tokenizer, samplers, config, random)
+    sampler = PairSampler(texts, lambda batch: _encode(tokenizer, batch), random)
+    model, losses = _train(tokenizer, sampler, config)
     model.save(str(out), create_model_card=False)
     (out / "README.md").write_text(_card(passages, questions, config, losses), encoding="utf-8")
     print(f"loss {losses[0]:.3f} → {losses[-1]:.3f}; written to {out}")
@@ -122,9 +122,7 @@ def _encode(tokenizer: Any, texts: list[str]) -> list[np.ndarray[Any, np.dtype[n
     ]
 
 
-def _train(
-    tokenizer: Any, samplers: list[PairSampler], config: EmbedderConfig, random: np.random.Generator
-) -> tuple[Any, list[float]]:
+def _train(tokenizer: Any, sampler: PairSampler, config: EmbedderConfig) -> tuple[Any, list[float]]:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -136,12 +134,12 @@ def _train(
     model = SentenceTransformer(modules=[module], device="cpu")
     loss_of = MultipleNegativesRankingLoss(model, scale=_SCALE, directions=("query_to_doc", "doc_to_query"))
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    steps = sum(-(-len(sampler) // config.batch) for sampler in samplers) * config.epochs
+    steps = -(-len(sampler) // config.batch) * config.epochs
     losses: list[float] = []
     started = time.monotonic()
     with tqdm(total=steps, desc="embedder", unit="step", mininterval=2.0) as progress:
         for _ in range(config.epochs):
-            for queries, passages in mixed_epoch(samplers, config.batch, random):
+            for queries, passages in sampler.epoch(config.batch):
                 elapsed = (time.monotonic() - started) / (60 * config.max_minutes)
                 done = max(progress.n / steps, elapsed)
                 for group in optimizer.param_groups:

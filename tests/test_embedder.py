@@ -129,7 +129,7 @@ def test_pairs_come_from_one_passage_or_its_neighbour(tmp_path: Path) -> None:
     def encode(texts: list[str]) -> list[np.ndarray]:
         return [np.array([words.setdefault(w, len(words)) for w in t.split()], dtype=np.int32) for t in texts]
 
-    texts = read_texts(tmp_path)
+    texts = read_texts([tmp_path])
     sampler = PairSampler(texts, encode, np.random.default_rng(0))
     place = {i: n for n, passage in enumerate(sampler._passages) for ids in passage for i in ids.tolist()}
     seen = set()
