@@ -111,6 +111,8 @@ def test_an_older_bundle_is_replaced_and_nothing_else(parts: Path, tmp_path: Pat
     with pytest.raises(BundleOutputTaken):
         assemble(spec(parts), tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
+    with pytest.raises(BundleOutputTaken):
+        assemble(spec(parts), tmp_path / "mine" / "thesis.txt")
 
 
 def test_a_failed_assembly_keeps_the_older_bundle(parts: Path, tmp_path: Path) -> None:
@@ -159,4 +161,7 @@ def test_an_adapter_trained_on_other_prompts(parts: Path, tmp_path: Path) -> Non
 
 def test_data_without_prepared(parts: Path, tmp_path: Path) -> None:
     with pytest.raises(BundlePartInvalid, match=r"prepared\.json"):
+        spec(parts, "--data", str(tmp_path))
+    (tmp_path / "prepared.json").write_text('{"recipe": "speech"}')
+    with pytest.raises(BundlePartInvalid, match="it has no corpus_sha256, recipe_version, templates"):
         spec(parts, "--data", str(tmp_path))

@@ -21,7 +21,7 @@ from space.bundle import MANIFEST, NAME, Bundle, Generator
 from space.files import FileEntry
 from space.prompts import PromptTemplate
 from train.errors import BadOption, BundleOutputTaken, BundlePartInvalid
-from train.lineage import gather, read_json
+from train.lineage import gather, read_prepared
 
 MAX_CONTEXT = 4096
 """Default limit in tokens: the key-value cache of Phi-3-mini takes 384 KiB per token, 1.5 GiB here."""
@@ -91,7 +91,7 @@ def assemble(spec: BundleSpec, out: Path) -> Bundle:
 
     Raises BundlePartInvalid, BadOption, BundleOutputTaken, or a BundleError when the parts do not fit together.
     """
-    if out.exists() and not (out / MANIFEST).is_file() and any(out.iterdir()):
+    if out.is_file() or (out.is_dir() and not (out / MANIFEST).is_file() and any(out.iterdir())):
         raise BundleOutputTaken(path=out)
     facts = GgufFacts.read(spec.base)
     for path in spec.adapters.values():
@@ -209,8 +209,10 @@ def spec_of(args: argparse.Namespace) -> BundleSpec:
 
 def templates(data: Path) -> dict[str, PromptTemplate]:
     """The prompts that the examples in `data` were written with."""
-    prepared = read_json(data / "prepared.json")
-    return {key: PromptTemplate.from_json(messages) for key, messages in prepared["templates"].items()}
+    return {
+        name: PromptTemplate.from_json(messages)
+        for name, messages in read_prepared(data)["templates"].items()
+    }
 
 
 def _named(text: str, default: str) -> tuple[str, Path]:

@@ -20,15 +20,22 @@ LIBRARIES = ("llama-cpp-python", "gguf", "faiss-cpu", "tokenizers", "huggingface
 MACHINE_PATH = re.compile(r"(?<![\w.:/\\-])(?:[A-Za-z]:[\\/]|/)(?:[\w.@~+-]+[\\/])+([\w.@~+-]*)")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file that another step wrote. Raises BundlePartInvalid."""
+def read_json(path: Path, needs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A JSON object with the keys `needs`, from a file that another step wrote. Raises BundlePartInvalid."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundlePartInvalid(path=path, reason=str(error)) from error
     if not isinstance(value, dict):
         raise BundlePartInvalid(path=path, reason="it is not a JSON object")
+    if missing := [key for key in needs if key not in value]:
+        raise BundlePartInvalid(path=path, reason=f"it has no {', '.join(missing)}")
     return value
+
+
+def read_prepared(data: Path) -> dict[str, Any]:
+    """prepared.json in `data`. Raises BundlePartInvalid."""
+    return read_json(data / "prepared.json", ("corpus_sha256", "recipe", "recipe_version", "templates"))
 
 
 def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
@@ -37,7 +44,7 @@ def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
     Raises BundlePartInvalid for a GGUF that is not the file its export.json describes, or whose adapter was trained
     on other data or other prompts than those of `data`: serving would then ask what training never saw.
     """
-    prepared = read_json(data / "prepared.json")
+    prepared = read_prepared(data)
     training: dict[str, Any] = {}
     for path in ggufs:
         if (path.parent / "export.json").is_file():
