@@ -54,7 +54,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory, tiny_gguf: Path, tiny_lora_g
     files = [{"path": name, "sha256": file_sha256(folder / name)} for name in ("base.gguf", "base-LoRA.gguf")]
     data = {"corpus_sha256": "a" * 64, "templates": {"speech": SPEECH.to_json(), "rag": RAG.to_json()}}
     base = {"id": "ana/phi3", "revision": "b" * 40}
-    lineage = {"base": base, "log": "/home/ana/run/log.csv", "data": data, "libraries": {"trl": "1.16"}}
+    run = {"base": base, "log": "/home/ana/run/log.csv", "data": data, "libraries": {"trl": "1.16"}}
+    lineage = {"base": base, "llama_cpp_python": "0.3.36", "run": run}
     (folder / "export.json").write_text(json.dumps({"files": files, "lineage": lineage}))
     prepared = {
         "corpus_sha256": "a" * 64,

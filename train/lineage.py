@@ -48,7 +48,8 @@ def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
     training: dict[str, Any] = {}
     for path in ggufs:
         if (path.parent / "export.json").is_file():
-            training |= export_record(path).get("lineage") or {}
+            exported = export_record(path)["lineage"]
+            training = {"base": exported["base"], **training, **(exported["run"] or {})}
     _check_same_data(training.get("data") or {}, prepared, data)
     lineage = {
         **{key: prepared[key] for key in ("corpus_sha256", "recipe", "recipe_version")},
@@ -73,8 +74,8 @@ def _check_same_data(trained: dict[str, Any], prepared: dict[str, Any], data: Pa
 
 def export_record(gguf: Path) -> dict[str, Any]:
     """export.json beside `gguf`, after comparing the file with what it says. Raises BundlePartInvalid."""
-    record = read_json(gguf.parent / "export.json")
-    for entry in record.get("files", []):
+    record = read_json(gguf.parent / "export.json", ("files", "lineage"))
+    for entry in record["files"]:
         if PurePosixPath(entry["path"]).name == gguf.name and entry["sha256"] != (
             actual := file_sha256(gguf)
         ):
