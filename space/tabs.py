@@ -155,6 +155,7 @@ class _Runs:
             **LLM,
         )
         run.then(self.idle, sheet.frame, self.buttons, **QUICK)
+        run.failure(self.failed, self.language, [sheet.status, *self.buttons], **QUICK)
         return run
 
     def begin(self, language: str) -> list[Any]:
@@ -193,6 +194,10 @@ class _Runs:
         """Write instead of Stop; the files and the copy only of a text."""
         written = frame is not None and bool(frame.text)
         return [gr.update(interactive=True), gr.update(interactive=False), *self.tools(written)]
+
+    def failed(self, language: str) -> list[Any]:
+        """After an error, which its own message has told."""
+        return [view.status(None, language_of(language)), *self.idle(None)]
 
     def tools(self, interactive: bool) -> list[Any]:
         return [gr.update(interactive=interactive) for _ in self.sheet.tools]
