@@ -2,8 +2,10 @@
 
 Used by `python -m index build`, which stores the result in index.json.
 
-Dense weight: one sentence is taken out of each of a sample of passages and searched for (inverse cloze); the smallest weight
-whose mean reciprocal rank is within 1 % of the best is kept, so that BM25 prevails where the embedder adds nothing.
+Dense weight: for a sample of passages, a sentence taken out of the passage (inverse cloze: what it means without its words) and
+a few words left in it (keywords) are searched for. Each kind's mean reciprocal rank is divided by its best over all weights,
+and the smallest weight whose mean of both is within 0.5 % of the best is kept, so that BM25 prevails where the embedder
+adds nothing.
 
 Relevance: queries that have nothing to do with almost any corpus (index/texts/unrelated.txt) are searched. A hit's evidence
 is the sum of its cosine and its coverage, each in standard deviations above what these queries reach; its z is the same of
@@ -29,7 +31,7 @@ from index.store import Calibration
 THRESHOLD = 0.5
 HIGH = 0.8
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-_TOLERANCE = 0.99
+_TOLERANCE = 0.995
 _QUERIES = 400
 _POOL = 5_000
 _MIN_WORDS = 6
@@ -42,10 +44,11 @@ _UNRELATED = Path(__file__).parent / "texts" / "unrelated.txt"
 
 @dataclass(frozen=True)
 class Cloze:
-    """Queries taken out of passages: `queries[i]` came from row `rows[i]` of `texts`, which no longer holds it."""
+    """Queries made of passages: `queries[i]` was taken out of row `rows[i]` of `texts`, which holds `keywords[i]` still."""
 
     texts: list[str]
     queries: list[str]
+    keywords: list[str]
     rows: list[int]
 
 
@@ -59,7 +62,7 @@ def make_cloze(texts: list[str], seed: int = 0) -> Cloze:
     random = np.random.default_rng(seed)
     pool = sorted(random.permutation(len(texts))[:_POOL].tolist())
     texts = [texts[i] for i in pool]
-    cloze = Cloze(list(texts), [], [])
+    cloze = Cloze(list(texts), [], [], [])
     for row in random.permutation(len(texts)).tolist():
         parts = [s for paragraph in paragraphs(texts[row]) for s in sentences(paragraph)]
         choices = [i for i, part in enumerate(parts) if len(part.split()) >= _MIN_WORDS]
@@ -69,6 +72,9 @@ def make_cloze(texts: list[str], seed: int = 0) -> Cloze:
         cloze.queries.append(parts[taken].strip())
         cloze.rows.append(row)
         cloze.texts[row] = "".join(parts[:taken] + parts[taken + 1 :])
+        words = cloze.texts[row].split()
+        runs = random.integers(0, max(1, len(words) - 3), 2).tolist()
+        cloze.keywords.append(" ".join(" ".join(words[start : start + 3]) for start in runs))
         if len(cloze.queries) == _QUERIES:
             break
     return cloze
@@ -81,17 +87,23 @@ def recall_and_mrr(rankings: list[Array], rows: list[int]) -> tuple[float, float
     return sum(r < 5 for r in found) / len(rows), sum(1 / (r + 1) for r in found) / len(rows)
 
 
-def choose_weight(found: list[Ranking], rows: list[int]) -> tuple[float, dict[str, float]]:
-    """The dense weight for the candidates of inverse-cloze queries, and recall at 5 of dense, BM25 and both.
+def choose_weight(cloze: Cloze, ranker: Ranker, embedder: Embedder) -> tuple[float, dict[str, float]]:
+    """The dense weight for `ranker`, an index of `cloze.texts`, and recall at 5 of dense, BM25 and both on inverse cloze.
 
     Without queries (passages of one or two sentences) the weight is 0.1, and there are no recalls.
     """
-    if not rows:
+    if not cloze.rows:
         return 0.1, {}
-    result = {w: recall_and_mrr([fuse(f, w).ids for f in found], rows) for w in (*WEIGHTS, 1.0)}
-    best = max(result[w][1] for w in WEIGHTS)
-    weight = next(w for w in WEIGHTS if result[w][1] >= _TOLERANCE * best)
-    recall = {"dense": result[1.0][0], "bm25": result[0.0][0], "hybrid": result[weight][0]}
+    results = []
+    for queries in (cloze.queries, cloze.keywords):
+        found = [ranker.candidates(query, encode_query(embedder, query)) for query in queries]
+        results.append(
+            {w: recall_and_mrr([fuse(f, w).ids for f in found], cloze.rows) for w in (*WEIGHTS, 1.0)}
+        )
+    best = [max(1e-9, max(result[w][1] for w in WEIGHTS)) for result in results]
+    merit = {w: sum(result[w][1] / top for result, top in zip(results, best, strict=True)) for w in WEIGHTS}
+    weight = next(w for w in WEIGHTS if merit[w] >= _TOLERANCE * max(merit.values()))
+    recall = {"dense": results[0][1.0][0], "bm25": results[0][0.0][0], "hybrid": results[0][weight][0]}
     return weight, {name: round(value, 4) for name, value in recall.items()}
 
 
@@ -103,15 +115,15 @@ def calibrate(ranker: Ranker, embedder: Embedder, passages: list[Passage], seed:
     vectors = faiss.IndexFlatIP(embedder.info.dimension)
     vectors.add(encode_passages(embedder, cloze.texts))
     reduced = Ranker(vectors, Lexical.build(cloze.texts))
-    related = [reduced.candidates(query, encode_query(embedder, query)) for query in cloze.queries]
-    weight, recall = choose_weight(related, cloze.rows)
+    weight, recall = choose_weight(cloze, reduced, embedder)
+    related = [reduced.rank(query, encode_query(embedder, query), weight) for query in cloze.queries]
     queries = unrelated_queries()
     unrelated = [ranker.rank(query, encode_query(embedder, query), weight) for query in queries]
     dense = _center_and_scale([float(f.dense.max(initial=0)) for f in unrelated])
     lexical = _center_and_scale([float(f.lexical.max(initial=0)) for f in unrelated])
     bare = Calibration(weight, *dense, *lexical, [], [], recall)
     strengths = [float(evidence(f, bare)[0]) for f in unrelated]
-    found = [float(evidence(fuse(f, weight), bare)[0]) for f in related]
+    found = [float(evidence(f, bare)[0]) for f in related]
     return replace(bare, unrelated=_rounded(strengths), related=_rounded(found))
 
 

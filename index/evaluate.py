@@ -90,10 +90,7 @@ def evaluate(
     asked = asked[:: max(1, -(-len(asked) // limit))] if limit else asked
     ranker = make_ranker(embedder, texts)
     cloze = make_cloze(texts)
-    reduced = make_ranker(embedder, cloze.texts)
-    weight, _ = choose_weight(
-        [reduced.candidates(q, encode_query(embedder, q)) for q in cloze.queries], cloze.rows
-    )
+    weight, _ = choose_weight(cloze, make_ranker(embedder, cloze.texts), embedder)
     rows = np.array(owners)
     kinds = {"dense": 1.0, "bm25": 0.0, "hybrid": weight}
     scores = [_score(name, w, ranker, embedder, asked, rows) for name, w in kinds.items()]
