@@ -273,7 +273,16 @@ def test_one_example_is_learned_and_4_bits_train(tiny_model: Path, tmp_path: Pat
     )
     assert learned["validation_loss"]["after"] < learned["validation_loss"]["before"] - 2
     four_bits = fine_tune(
-        options(data, tiny_model, tmp_path / "b", accumulation=1, learning_rate=1e-2, qlora=True)
+        options(
+            data,
+            tiny_model,
+            tmp_path / "b",
+            accumulation=1,
+            learning_rate=1e-2,
+            qlora=True,
+            dtype="bfloat16",
+            optimizer="adamw_bnb_8bit",
+        )
     )
     assert four_bits["dtype"] == "bfloat16"
     assert four_bits["validation_loss"]["after"] < four_bits["validation_loss"]["before"]

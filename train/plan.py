@@ -122,11 +122,12 @@ def _memory(shape: Shape, options: Options, longest: int) -> int:
     return int(weights + adapter + activations)
 
 
-def _matrix_rate(options: Options, size: int = 2048, seconds: float = 0.5) -> tuple[float, str]:
+def _matrix_rate(options: Options, seconds: float = 0.3) -> tuple[float, str]:
     """Floating-point operations a second of square matrix products in the training type, and the device's name."""
     import torch
 
     cuda = torch.cuda.is_available()
+    size = 4096 if cuda else 512  # a CPU without bfloat16 products takes minutes for a large one
     device = torch.cuda.get_device_name() if cuda else f"CPU with {torch.get_num_threads()} threads"
     a = torch.ones(size, size, dtype=getattr(torch, options.dtype_name()), device="cuda" if cuda else "cpu")
     count, start = 0, 0.0
