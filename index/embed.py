@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -135,7 +136,7 @@ class GGUFEmbedder:
     """A BERT-like encoder run by llama.cpp; one text at a time, under a lock (a llama context serves one caller)."""
 
     def __init__(self, path: Path, info: EmbedderInfo, threads: int = 2) -> None:
-        from llama_cpp import Llama
+        from llama_cpp import Llama, llama_batch_free, llama_batch_init
 
         if not path.is_file():
             raise BadEmbedder(path=path, reason="missing")
@@ -151,6 +152,9 @@ class GGUFEmbedder:
             )
         except ValueError as error:
             raise BadEmbedder(path=path, reason=error) from error
+        self._batch = llama_batch_init(self._limit, 0, 1)
+        weakref.finalize(self, llama_batch_free, self._batch)
+        weakref.finalize(self, self._llama.close)  # before the interpreter takes llama_cpp apart
         if self._llama.n_embd() != info.dimension or not self._llama.pooling_type():
             found = f"dimension {self._llama.n_embd()}, pooling {self._llama.pooling_type()}"
             raise BadEmbedder(path=path, reason=f"{found}; expected dimension {info.dimension} and a pooling")
@@ -159,19 +163,30 @@ class GGUFEmbedder:
         vectors = np.zeros((len(texts), self.info.dimension), dtype=np.float32)
         with self._lock:
             for row, text in enumerate(texts):
-                vectors[row] = self._llama.embed(self._fit(text), truncate=False)
+                vectors[row] = self._encode(self._tokens(text))
         return unit(vectors)
 
-    def _fit(self, text: str) -> str:
-        tokens = self._llama.tokenize(text.encode("utf-8"))
+    def _tokens(self, text: str) -> list[int]:
+        """The text's tokens, cut as sentence-transformers cuts them: the end token stays."""
+        tokens = self._llama.tokenize(text.encode("utf-8", "replace"))
         if len(tokens) <= self._limit:
-            return text
+            return tokens
         self.truncated += 1
-        while len(tokens) > self._limit:  # drop words until it fits: pieces do not map back to text exactly
-            words = text.split()
-            keep = max(1, int(len(words) * self._limit / len(tokens)) - 1)
-            if len(words) < 2:
-                raise TextTooLong(limit=self._limit)
-            text = " ".join(words[: min(keep, len(words) - 1)])
-            tokens = self._llama.tokenize(text.encode("utf-8"))
-        return text
+        return [*tokens[: self._limit - 1], tokens[-1]]
+
+    def _encode(self, tokens: list[int]) -> Vectors:
+        import llama_cpp
+
+        context = self._llama.ctx
+        memory = llama_cpp.llama_get_memory(context)
+        if memory:  # a decoder keeps the text before; an encoder has no memory
+            llama_cpp.llama_memory_clear(memory, True)
+        self._batch.n_tokens = len(tokens)
+        for i, token in enumerate(tokens):
+            self._batch.token[i], self._batch.pos[i], self._batch.logits[i] = token, i, True
+            self._batch.n_seq_id[i], self._batch.seq_id[i][0] = 1, 0
+        if llama_cpp.llama_decode(context, self._batch):
+            raise BadEmbedder(path=self.folder, reason="llama.cpp could not compute a vector")
+        return np.array(
+            llama_cpp.llama_get_embeddings_seq(context, 0)[: self.info.dimension], dtype=np.float32
+        )

@@ -154,7 +154,9 @@ def test_gguf_computes_what_the_transformer_computes(bert: Path, bert_gguf: Path
     index = Index.load(tmp_path / "index")
     assert index.embedder.info.query_prompt == "query: "
     model = load_embedder(str(bert))
-    assert (encode_passages(model, TEXTS) * encode_passages(index.embedder, TEXTS)).sum(axis=1).min() > 0.999
+    texts = [*TEXTS, talk_texts(1)[0]]  # the last is cut to 128 tokens by both
+    assert (encode_passages(model, texts) * encode_passages(index.embedder, texts)).sum(axis=1).min() > 0.999
+    assert index.embedder.truncated == model.truncated == 1
     assert float(encode_query(model, TEXTS[0]) @ encode_query(index.embedder, TEXTS[0])) > 0.999
     assert not np.allclose(encode_query(model, TEXTS[0]), encode_passages(model, TEXTS[:1])[0], atol=1e-3)
     assert index.search(documents[0].text[:60], threshold=-1)

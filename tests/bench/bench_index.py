@@ -119,7 +119,9 @@ def main() -> None:
 
 
 def _peak() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")  # ru_maxrss would include the parent's peak
+    status = Path("/proc/self/status").read_text(
+        encoding="ascii"
+    )  # ru_maxrss would include the parent's peak
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
