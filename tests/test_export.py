@@ -304,11 +304,11 @@ def test_names(identifier: str, parameters: int, architecture: str, expected: st
 
 
 def test_size_labels() -> None:
-    assert [size_label(n) for n in (950, 134_515_008, 1_000_000, 999_999_999_999)] == [
-        "1K",
+    assert [size_label(n) for n in (3_821_079_552, 134_515_008, 1_000_000, 1_500)] == [
+        "3.8B",
         "135M",
         "1M",
-        "1000B",
+        "1.5K",
     ]
 
 
