@@ -193,7 +193,7 @@ def about(studio: Studio) -> Details:
         },
         "engine": {
             "llama_cpp_python": llama_cpp.__version__,
-            "threads": settings.threads,
+            "threads": studio.threads,
             "machine": platform.machine(),
             "loaded": studio.loaded,
         },

@@ -76,7 +76,7 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """llama.cpp on this machine. `context` in tokens; `threads` for reading and writing alike."""
+    """llama.cpp on this machine. `context` in tokens; `threads` at most."""
 
     def __init__(
         self, model: Path, adapters: dict[str, Path], chat_template: str, context: int, threads: int
@@ -84,6 +84,7 @@ class LocalEngine:
         self.context = context
         self._model = Model(model, adapters)
         self._context = Context(self._model, context, CHUNK, threads)
+        self.threads = {"reading": threads, "writing": self._context.calibrate(threads)}
         self._vocabulary = self._model.vocabulary
         self._template = ChatTemplate(chat_template, self._vocabulary.bos, self._vocabulary.eos)
         self._turns = Turns()

@@ -47,6 +47,11 @@ class Studio:
         """Whether the model is in memory."""
         return self._engine is not None
 
+    @property
+    def threads(self) -> dict[str, int]:
+        """The engine's threads for reading and for writing; empty until the model is in memory."""
+        return getattr(self._engine, "threads", {})
+
     def engine(self) -> Engine:
         """The engine, loaded at the first call. Raises EngineError."""
         with self._loading:
