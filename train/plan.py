@@ -56,7 +56,7 @@ class Plan:
                 f"tokens an epoch {self.tokens:,}, of them trained {self.trained_tokens:,}; longest example {self.longest:,}",
                 f"steps           {self.steps}",
                 f"adapter         {self.adapter_parameters:,} parameters",
-                f"memory          about {self.memory_bytes / 1e9:.1f} GB (estimate)",
+                f"memory          about {self.memory_bytes / 1e6:,.0f} MB beyond the libraries' own (estimate)",
                 f"time            about {_duration(self.seconds)} (estimate)",
                 f"estimates from  {self.basis}",
             )
