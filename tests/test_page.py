@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gradio_client import Client
 
 from tests.space_app import running_app
 
@@ -119,6 +120,19 @@ def test_rag_shows_passages_and_then_a_text(page: Any, tmp_path: Path) -> None:
     page.locator("#sheet-rag .passage summary").first.click()
     assert len(page.locator("#sheet-rag .passage p").first.inner_text().split()) > 10
     page.screenshot(path=tmp_path / "rag.png", full_page=True)
+
+
+def test_the_place_in_the_queue_is_shown(page: Any, app: str) -> None:
+    client = Client(app, verbose=False)
+    jobs = [client.submit("el mar", minutes=30, seed=n, api_name="/finetuned") for n in range(2)]
+    page.locator("#topics-finetuned textarea").fill("el mar")
+    page.locator("#write-finetuned").click()
+    place = page.locator("#sheet-finetuned [data-testid=status-tracker]:not(.hide)").first
+    page.wait_for_function("document.querySelector('#sheet-finetuned').innerText.includes('queue: ')")
+    assert place.is_visible()
+    page.locator("#stop-finetuned").click()
+    for job in jobs:
+        job.cancel()
 
 
 def test_an_error_is_shown_and_the_page_goes_on(page: Any) -> None:
