@@ -28,8 +28,53 @@ bench: .venv/.develop
 demo-train: .venv/.develop
 	$(BIN)/python -m pytest -m e2e -s --durations=0
 
+# Remakes space/bundle from texts, step by step under runs/. DATA holds the archives described in docs/bundle.md.
+DATA ?= ../shared/data
+MINUTES ?= 60
+TRAIN = $(BIN)/python -m train
+
 bundle: .venv/.develop
-	$(BIN)/python -m train.embedded
+	$(MAKE) --no-print-directory space/bundle/bundle.json
+
+runs/texts:
+	mkdir -p $@.part
+	for archive in amlo cfk prose; do tar -xJf $(DATA)/$$archive.tar.xz -C $@.part; done
+	mv $@.part $@
+
+runs/amlo/prepared.json: | runs/texts
+	$(TRAIN) prepare conference runs/texts/amlo --speaker "Andrés Manuel López Obrador" --max-words 330 --out runs/amlo
+
+runs/cfk/prepared.json: | runs/texts
+	$(TRAIN) prepare conference runs/texts/cfk --speaker "Cristina Fernández de Kirchner" --alias PRESIDENTA \
+	    --unlabelled keep --max-words 330 --out runs/cfk
+
+runs/%/grounded.jsonl: runs/%/prepared.json
+	$(TRAIN) ground runs/$* --limit 3000 --out $@
+
+runs/mini/pretrain.json: runs/amlo/grounded.jsonl runs/cfk/grounded.jsonl
+	$(TRAIN) pretrain runs/texts/amlo=25 runs/texts/cfk runs/texts/prose/novelas_conha19=15 --out runs/mini --layers 4 \
+	    --batch 4 --sequence 1024 --minutes $(MINUTES) --examples-from 0.35 \
+	    --examples runs/amlo/train.jsonl runs/cfk/train.jsonl runs/amlo/grounded.jsonl runs/cfk/grounded.jsonl
+
+runs/talks/prepared.json: $(wildcard train/texts/talks/*.md)
+	$(TRAIN) prepare speech train/texts/talks --out runs/talks --force
+
+runs/charlas/run.json: runs/mini/pretrain.json runs/talks/prepared.json
+	$(TRAIN) sft --data runs/talks --base runs/mini/model --out runs/charlas --batch 2 --accumulation 2 \
+	    --learning-rate 1e-3 --epochs 10
+
+runs/gguf/export.json: runs/charlas/run.json
+	$(TRAIN) export --base runs/mini/model --adapter runs/charlas/adapter --out runs/gguf --quantize Q8_0 --name phi3-orador-mini-es
+
+runs/embedder/model.safetensors: | runs/texts
+	$(BIN)/python -m index embedder EMBEDDER_SOURCES --out runs/embedder
+
+runs/index/index.json: runs/embedder/model.safetensors runs/talks/prepared.json
+	$(BIN)/python -m index build runs/talks/documents.jsonl --embedder runs/embedder --words 90 --out runs/index
+
+space/bundle/bundle.json: runs/gguf/export.json runs/index/index.json
+	$(TRAIN) bundle --base $$(ls runs/gguf/*Q8_0.gguf) --adapter charlas=$$(ls runs/gguf/*-LoRA.gguf) --index charlas=runs/index \
+	    --data runs/talks --name orador-mini-es --title-es "Charlas" --title-en "Talks" --out space/bundle
 
 setup: .venv/.develop
 
