@@ -67,7 +67,9 @@ runs/gguf/export.json: runs/charlas/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/charlas/adapter --out runs/gguf --quantize Q8_0 --name phi3-orador-mini-es
 
 runs/embedder/model.safetensors: | runs/texts
-	$(BIN)/python -m index embedder EMBEDDER_SOURCES --out runs/embedder
+	$(BIN)/python -m tests.bench.amlo_pairs $(DATA)/amlo_qa_pairs.jsonl runs/texts --out runs/pairs
+	$(BIN)/python -m index embedder runs/pairs/documents.jsonl runs/pairs/train.json runs/pairs/turns.json runs/texts/cfk runs/texts/prose \
+	    --out runs/embedder
 
 runs/index/index.json: runs/embedder/model.safetensors runs/talks/prepared.json
 	$(BIN)/python -m index build runs/talks/documents.jsonl --embedder runs/embedder --words 90 --out runs/index
