@@ -59,7 +59,18 @@ def _finetuned(studio: Studio) -> Callable[..., Any]:
         generator: str = "",
         language: str = "es",
     ) -> Iterator[tuple[str, Details]]:
-        """Writes a speech on some topics with the fine-tuned model. Yields the text so far and its details: words, seconds of speech, tokens per second, seed, notes."""
+        """Writes a speech on some topics with the fine-tuned model. Gives the text so far and its details.
+
+        Args:
+            topics: one or several, separated by commas, at most 60 words; Spanish works best
+            field: what the speaker is an expert in; empty for the topics themselves
+            opening: a first line that the speech continues
+            minutes: length of the speech, about 130 words a minute
+            creativity: 0 (predictable) to 1 (surprising)
+            seed: the same seed gives the same text; -1 draws one
+            generator: a name from info; empty for the first
+            language: of notes and errors, es or en
+        """
         language = language_of(language)
         with visible_errors(language):
             speech = Speech(topics, field, opening, minutes, creativity, seed, generator)
@@ -82,7 +93,20 @@ def _rag(studio: Studio) -> Callable[..., Any]:
         generator: str = "",
         language: str = "es",
     ) -> Iterator[tuple[str, list[Details], Details]]:
-        """Writes a speech that rests on passages of the documents. Yields the text so far, the passages with score and source, and the details. An empty text with a note means that no passage scored enough."""
+        """Writes a speech that rests on passages of the documents. Gives the text so far, the passages and the details; an empty text with a note means that no passage scored enough.
+
+        Args:
+            topics: one or several, separated by commas, at most 60 words; Spanish works best
+            passages: how many passages, 1 to 10
+            threshold: lowest score of a passage, 0 to 1; null for what the index advises
+            field: what the speaker is an expert in; empty for the topics themselves
+            opening: a first line that the speech continues
+            minutes: length of the speech, about 130 words a minute
+            creativity: 0 (predictable) to 1 (surprising)
+            seed: the same seed gives the same text; -1 draws one
+            generator: a name from info; empty for the first
+            language: of notes and errors, es or en
+        """
         language = language_of(language)
         with visible_errors(language):
             speech = Grounded(
@@ -102,7 +126,15 @@ def _search(studio: Studio) -> Callable[..., Any]:
         generator: str = "",
         language: str = "es",
     ) -> list[Details]:
-        """Finds the passages of the documents that match a query, best first, with score and source."""
+        """Finds the passages of the documents that match a query, best first, with score and source.
+
+        Args:
+            query: what to look for, at most 60 words
+            passages: how many passages, 1 to 10
+            threshold: lowest score of a passage, 0 to 1; null for what the index advises
+            generator: a name from info; empty for the first with documents
+            language: of errors, es or en
+        """
         with visible_errors(language_of(language)):
             return listed(gen.search(studio, query, passages, threshold, generator))
 

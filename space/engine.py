@@ -84,7 +84,8 @@ class LocalEngine:
         self.context = context
         self._model = Model(model, adapters)
         self._context = Context(self._model, context, CHUNK, threads)
-        self.threads = {"reading": threads, "writing": self._context.calibrate(threads)}
+        reading, writing = self._context.calibrate(threads)
+        self.threads = {"reading": reading, "writing": writing}
         self._vocabulary = self._model.vocabulary
         self._template = ChatTemplate(chat_template, self._vocabulary.bos, self._vocabulary.eos)
         self._turns = Turns()

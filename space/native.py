@@ -21,8 +21,9 @@ from space.vocabulary import Vocabulary
 
 ERROR_LEVEL = 4  # ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 continuation
 PENALTY_WINDOW = 64
-CALIBRATION_TOKENS = 8
+CALIBRATION_ROUNDS = 4
 SLOW_TOKEN = 0.1
+CLEAR_GAIN = 1.25
 _log: list[str] = []
 
 
@@ -149,33 +150,39 @@ class Context:
             raise DecodeFailed(code=code)
         self.length += count
 
-    def calibrate(self, threads: int) -> int:
-        """Writes with 1 thread or with `threads`, whichever is faster here and now, and returns the number.
+    def calibrate(self, threads: int) -> tuple[int, int]:
+        """Reads and writes with 1 thread or with `threads`, whichever is faster here and now; returns both numbers.
 
         A small model has so little work between two waits that threads on a busy machine spin on each other: two were
         2 to 20 times slower than one for a 36 M model at load 7. So more threads must win clearly. A model that one
-        thread needs SLOW_TOKEN seconds for is written with all of them, unmeasured.
+        thread needs SLOW_TOKEN seconds a token for uses all of them, unmeasured.
         """
-        if threads == 1:
-            return 1
+        reading = writing = threads
+        if threads > 1 and self._seconds([0], 1) < SLOW_TOKEN:
+            gain = self._gain([0], threads)
+            writing = threads if gain > CLEAR_GAIN else 1
+            if gain > 0.5:  # below, the machine is so busy that a longer trial would only cost seconds
+                gain = self._gain([0] * len(self._tokens), threads)
+            reading = threads if gain > CLEAR_GAIN else 1
+        llama_cpp.llama_set_n_threads(self.pointer, writing, reading)
+        self.truncate(0)
+        return reading, writing
+
+    def _gain(self, tokens: list[int], threads: int) -> float:
+        """How many times faster `threads` decode `tokens` than one does."""
         one = many = 0.0
-        self.decode_one(0)
-        for n in range(1, CALIBRATION_TOKENS + 1):
-            one += self._seconds(1, threads)
-            if one > SLOW_TOKEN * n:
-                break
-            many += self._seconds(threads, threads)
+        for _ in range(CALIBRATION_ROUNDS):
+            one += self._seconds(tokens, 1)
+            many += self._seconds(tokens, threads)
             if many > 2 * one:
                 break
-        best = threads if many < 0.8 * one else 1
-        llama_cpp.llama_set_n_threads(self.pointer, best, threads)
-        self.truncate(0)
-        return best
+        return one / many
 
-    def _seconds(self, count: int, threads: int) -> float:
-        llama_cpp.llama_set_n_threads(self.pointer, count, threads)
+    def _seconds(self, tokens: list[int], threads: int) -> float:
+        llama_cpp.llama_set_n_threads(self.pointer, threads, threads)
+        self.truncate(0)
         begun = time.perf_counter()
-        self.decode_one(0)
+        self.decode(tokens)
         return time.perf_counter() - begun
 
     def forbid(self, tokens: Iterable[int]) -> None:

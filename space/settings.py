@@ -3,7 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | ORADOR_BUNDLE | a folder, or `owner/repo@<40 hex>` | the embedded bundle, space/bundle |
-| ORADOR_THREADS | threads of llama.cpp | the cores this process may use |
+| ORADOR_THREADS | most threads of llama.cpp; the engine uses one where that measures faster | the cores this process may use |
 | ORADOR_HOST, ORADOR_PORT | where to listen | 127.0.0.1 (0.0.0.0 on a Space), 7860 |
 | ORADOR_QUEUE_SIZE | visitors that may wait; the next one is refused with a message | 16 |
 | ORADOR_CACHE | where pulled bundles are kept | ~/.cache/orador |
