@@ -65,4 +65,6 @@ class Lexical:
 
 def _stems(text: str, stemmer: Any) -> list[str]:
     words = [word for word in _WORD.findall(text.lower()) if word not in _STOPWORDS]
-    return list(stemmer.stemWords(words))
+    pairs = zip(words, stemmer.stemWords(words), strict=True)
+    # Snowball takes "ía" for a verb's ending, whatever is left: "María" would be "mar", the sea.
+    return [word if word.endswith("ía") and len(stem) <= 3 else stem for word, stem in pairs]

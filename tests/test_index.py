@@ -305,3 +305,10 @@ def test_ranker_bears_a_tiny_corpus(index: Index) -> None:
     vectors.add(index.embedder.encode(["el mar"]))
     ranking = Ranker(vectors, Lexical.build(["el mar"])).rank("mar", encode_query(index.embedder, "mar"), 0.3)
     assert ranking.ids.tolist() == [0]
+
+
+def test_a_name_is_not_the_sea() -> None:
+    lexical = Lexical.build(["María llegó tarde.", "Los barcos salen al mar.", "Tenía frío."])
+    scores = lexical.coverage("el mar")
+    assert scores[1] > 0
+    assert scores[0] == 0
