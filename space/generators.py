@@ -230,18 +230,17 @@ class _Writing:
     def last(self, context: int) -> Frame:
         """The finished text, with a note for every way in which it is not what was asked for."""
         length = self.length
-        complete = True
         if self.end == "model":
             length.finish()
             if length.words < length.target * EARLY:
                 self.note("short", words=length.words, target=length.target)
         elif self.end != "length":
-            complete = length.cut_back()
+            length.cut_back()
             key = "deadline" if self.end == "deadline" else "context"
             self.note(key, seconds=f"{self.deadline:g}", context=context)
         if length.cut and self.end == "length":
             self.note("cut")
-        if not complete:
+        if self.end != "model" and not length.closed:
             self.note("unfinished")
         if not length.text.strip():
             self.note("empty")

@@ -81,17 +81,18 @@ class Length:
             return False
         return True
 
-    def cut_back(self) -> bool:
-        """Ends the text at its last complete sentence and says whether there is one; `cut` tells if words were lost."""
-        text = self.text.rstrip()
-        if _CLOSED.search(text):
-            self._end_at(len(text))
-            return True
-        ends = sentence_ends(text)
+    def cut_back(self) -> None:
+        """Ends the text at its last complete sentence, if there is one; `cut` tells if words were lost."""
+        self.finish()
+        ends = [] if self.closed else sentence_ends(self.text)
         if ends:
             self.cut = True
             self._end_at(ends[-1])
-        return bool(ends)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the text ends with a sentence's closing mark."""
+        return _CLOSED.search(self.text) is not None
 
     def finish(self) -> None:
         """The model has ended: only white space at the end goes."""

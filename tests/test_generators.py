@@ -119,6 +119,18 @@ def test_a_text_that_ends_early_says_so(space_bundle: Path) -> None:
     assert "3" in note_texts(last, "es")[0]
 
 
+def test_a_text_without_a_sentence_end_says_so(space_bundle: Path) -> None:
+    studio, _ = scripted(space_bundle, "palabra " * 500)
+    last = list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]
+    assert keys(last) == ["unfinished"]
+    studio, _ = scripted(space_bundle, "Una frase corta. " + "palabra " * 500)
+    assert keys(list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]) == ["unfinished"]
+    studio, _ = scripted(space_bundle, "Una frase corta. " * 10 + "Palabra " * 500)
+    last = list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]
+    assert keys(last) == ["cut"]
+    assert last.text.endswith("corta.")
+
+
 def test_a_generator_without_adapter_says_so(studio: Studio) -> None:
     last = list(gen.finetuned(studio, Speech("el mar", minutes=1, generator="base")))[-1]
     assert "no_adapter" in keys(last)
