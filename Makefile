@@ -76,7 +76,8 @@ runs/index/index.json: runs/embedder/model.safetensors runs/talks/prepared.json
 
 space/bundle/bundle.json: runs/gguf/export.json runs/index/index.json
 	$(TRAIN) bundle --base $$(ls runs/gguf/*Q8_0.gguf) --adapter charlas=$$(ls runs/gguf/*-LoRA.gguf) --index charlas=runs/index \
-	    --data runs/talks --name orador-mini-es --title-es "Charlas" --title-en "Talks" --out space/bundle
+	    --data runs/talks --name orador-mini-es --title-es "Charlas" --title-en "Talks" \
+	    --examples train/texts/examples.json --report runs/mini/pretrain.json --license cc-by-sa-4.0 --out space/bundle
 
 setup: .venv/.develop
 

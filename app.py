@@ -20,14 +20,14 @@ def main() -> int:
     """Loads the bundle, builds the page and serves it until interrupted. Returns the exit status."""
     try:
         settings = Settings.from_env()
-        bundle = open_bundle(settings)
+        bundle, warning = open_bundle(settings)
     except OradorError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     from space.studio import Studio
     from space.tabs import build
 
-    studio = Studio(bundle, settings)
+    studio = Studio(bundle, settings, warning=warning)
     try:
         demo = build(studio)
     except OradorError as error:
@@ -38,18 +38,18 @@ def main() -> int:
     return 0
 
 
-def open_bundle(settings: Settings) -> Bundle:
-    """The bundle that the settings name, verified; a warning goes to the terminal when it is an earlier one."""
+def open_bundle(settings: Settings) -> tuple[Bundle, OradorError | None]:
+    """The bundle that the settings name, verified, and a warning (printed, shown by /info) when it is an earlier one."""
     from space.bundle import Bundle
 
     if not settings.remote:
-        return Bundle.load(Path(settings.bundle))
+        return Bundle.load(Path(settings.bundle)), None
     from space.hub import open_bundle as open_remote
 
     opened = open_remote(settings.bundle, settings.cache)
     if opened.warning is not None:
         print(f"warning: {opened.warning}", file=sys.stderr)
-    return opened.bundle
+    return opened.bundle, opened.warning
 
 
 def launch(demo: gr.Blocks, settings: Settings) -> None:

@@ -193,6 +193,7 @@ def about(studio: Studio) -> Details:
     settings = studio.settings
     return {
         "bundle": bundle.name,
+        "warning": str(studio.warning) if studio.warning else None,
         "created": bundle.created,
         "base": bundle.base.name,
         "adapters": {name: path.name for name, path in bundle.adapters.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from index.errors import OradorError
 from index.search import Hit, Index
 from space.bundle import Bundle, Generator
 from space.engine import Engine, LocalEngine
@@ -18,8 +19,15 @@ TOKENS_PER_WORD = 2.0
 class Studio:
     """Serves one bundle; safe for several threads. Without an `engine` the bundle's own model is loaded."""
 
-    def __init__(self, bundle: Bundle, settings: Settings, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: Settings,
+        engine: Engine | None = None,
+        warning: OradorError | None = None,
+    ) -> None:
         self.bundle = bundle
+        self.warning = warning
         self.settings = settings
         self._engine = engine
         self._indexes: dict[str, Index] = {}

@@ -175,6 +175,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=float, help="similarity a passage must reach; default: the index's own"
     )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="evaluation report to carry along")
+    parser.add_argument("--license", help="identifier, such as apache-2.0 or cc-by-4.0; the page shows it")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -204,6 +205,7 @@ def spec_of(args: argparse.Namespace) -> BundleSpec:
         examples=_examples(args.examples) if args.examples else [],
     )
     lineage = gather(args.data, [args.base, *adapters.values()])
+    lineage |= {"license": args.license} if args.license else {}
     return BundleSpec(name, args.base, [generator], adapters, indexes, args.context, lineage, args.report)
 
 

@@ -102,7 +102,7 @@ def _facts(spec: PublishSpec, bundle: Bundle) -> CardFacts:
         adapters={name: f"{spec.repo}-lora" if one else f"{spec.repo}-{name}-lora" for name in spec.adapters},
         index=f"{spec.repo}-index" if _local_index_files(bundle) else None,
         base_model=spec.base_model or (trained_on.get("id") if trained_on.get("revision") else None),
-        license=spec.license,
+        license=spec.license or bundle.lineage.get("license"),
         language=spec.language,
     )
 
@@ -164,7 +164,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--adapter", action="append", default=[], metavar="[NAME=]RUN/adapter", help="PEFT folder"
     )
     parser.add_argument("--private", action="store_true", help="make the repositories private")
-    parser.add_argument("--license", help="identifier, such as apache-2.0 or cc-by-4.0")
+    parser.add_argument("--license", help="such as apache-2.0 or cc-by-4.0; default: the bundle's")
     parser.add_argument("--language", default="es", help="of the texts; default: %(default)s")
     parser.add_argument("--base-model", metavar="OWNER/NAME", help="the base on the Hub; default: as trained")
     parser.add_argument("--tag", help="name of the tag in each repository; default: the bundle's time")
