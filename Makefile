@@ -61,7 +61,7 @@ runs/talks/prepared.json: $(wildcard train/texts/talks/*.md)
 
 runs/charlas/run.json: runs/mini/pretrain.json runs/talks/prepared.json
 	$(TRAIN) sft --data runs/talks --base runs/mini/model --out runs/charlas --batch 2 --accumulation 2 \
-	    --learning-rate 1e-3 --epochs 10
+	    --learning-rate 2e-3 --epochs 6
 
 runs/gguf/export.json: runs/charlas/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/charlas/adapter --out runs/gguf --quantize Q8_0 --name phi3-orador-mini-es
