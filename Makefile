@@ -88,9 +88,10 @@ clean:
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Building llama.cpp for this machine: 2 to 4 minutes on two cores, once. Log: .venv/llama.log"
+	@: > .venv/llama.log
 	@CMAKE_ARGS='-DCMAKE_PROJECT_llama_cpp_INCLUDE="$(CURDIR)/space/llama_build.cmake"' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc 2>/dev/null || echo 2) \
 	    $(BIN)/python -m pip install --verbose -r <(echo '$(LLAMA)') > .venv/llama.log 2>&1 & pid=$$!; \
-	    tail -f --pid=$$pid -n +1 .venv/llama.log 2>/dev/null | sed -un 's/^ *\(\[[0-9]*\/[0-9]*\]\) *Building.* \([^ ]*\)\.o.*$$/  \1 \2/p' ; \
+	    tail -f --pid=$$pid -n +1 .venv/llama.log 2>/dev/null | sed -un 's|^ *\(\[[0-9]*/[0-9]*\]\).*/\([^/ ]*\)$$|  \1 \2|p'; \
 	    wait $$pid || { tail -n 40 .venv/llama.log; exit 1; }
 	@touch $@
 

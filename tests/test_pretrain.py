@@ -46,7 +46,7 @@ def test_repeated_paragraphs_and_labels_are_left_out_and_documents_held_out(tmp_
     for number in range(60):
         (folder / f"{number}.txt").write_text(f"PRESIDENTE\n\nUn texto propio, el {number}.\n\n{formula}\n")
     texts, heldout, counts = pretrain_data._read([pretrain_data.Source(folder)])
-    together = "\n".join(texts + heldout)
+    together = "\n".join([*texts, *heldout.values()])
     assert together.count(formula) == 1
     assert "PRESIDENTE" not in together
     assert len(heldout) == 2
@@ -67,11 +67,16 @@ def arguments(out: Path, *extra: str) -> argparse.Namespace:
     return parser.parse_args([str(TALKS), "--out", str(out), *sizes.split(), *extra])
 
 
-def test_a_run_learns_stops_resumes_and_saves_a_model(tmp_path: Path) -> None:
+def test_a_run_learns_stops_resumes_and_saves_a_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     chat = [{"role": "user", "content": "Hola"}, {"role": "assistant", "content": "Buenos días a todos."}]
-    (tmp_path / "chat.jsonl").write_text(json.dumps({"messages": chat}) + "\n")
+    lines = [json.dumps({"messages": chat, "document": name.name}) for name in sorted(TALKS.glob("*.md"))]
+    (tmp_path / "chat.jsonl").write_text("\n".join(lines))
     examples = ["--examples", str(tmp_path / "chat.jsonl"), "--examples-from", "0.5"]
     pretrain.run(arguments(tmp_path, "--tokens", "0.1", *examples))
+    held_out = json.loads((tmp_path / "data" / "heldout.json").read_text())
+    assert f"{len(lines) - len(held_out)} conversations" in capsys.readouterr().out
     first = json.loads((tmp_path / "pretrain.json").read_text())
     pretrain.run(arguments(tmp_path, "--tokens", "0.2", "--resume", *examples))
     second = json.loads((tmp_path / "pretrain.json").read_text())
@@ -83,6 +88,6 @@ def test_a_run_learns_stops_resumes_and_saves_a_model(tmp_path: Path) -> None:
 
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
-    texts = json.loads((tmp_path / "data" / "heldout.json").read_text())
+    texts = [*json.loads((tmp_path / "data" / "heldout.json").read_text()).values()]
     saved = pretrain.bits_per_character(model, tokenizer, texts, 64)
     assert saved == pytest.approx(second["bits_per_character"], rel=0.01)

@@ -191,7 +191,9 @@ class Trainer:
         )
 
     def _evaluate(self, loss: float) -> None:
-        bits = bits_per_character(self.model, self.tokenizer, self.data.heldout, self.args.sequence)
+        bits = bits_per_character(
+            self.model, self.tokenizer, [*self.data.heldout.values()], self.args.sequence
+        )
         p = self.progress
         p.rows.append(
             {
@@ -234,7 +236,7 @@ class Trainer:
         out = self.args.out / "model"
         self.model.to(torch.float16).save_pretrained(out)
         copy_tokenizer(self.args.out / "data", out)
-        heldout = "\n\n".join(self.data.heldout)
+        heldout = "\n\n".join(self.data.heldout.values())
         settings = {k: v for k, v in vars(self.args).items() if isinstance(v, int | float)}
         card = {
             "parameters": self.parameters,

@@ -24,7 +24,6 @@ from train.tokenizer import END_OF_TEXT, train_tokenizer
 HOLDOUT_EVERY = 50
 """One document in fifty, chosen by the hash of its path, is held out for evaluation and never trained on."""
 _TOKENIZER_CHARS = 20_000_000
-_HOLDOUT_CHARS = 300_000
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Token ids (uint16) of the training stream, held-out texts, and what was counted on the way."""
+    """Token ids (uint16) of the training stream, held-out texts by file name, and what was counted on the way."""
 
     tokens: np.ndarray
-    heldout: list[str]
+    heldout: dict[str, str]
     counts: dict[str, Any]
 
 
@@ -70,18 +69,17 @@ def prepare(sources: list[Source], vocabulary: int, out: Path) -> Prepared:
     return Prepared(tokens, heldout, counts)
 
 
-def _read(sources: list[Source]) -> tuple[list[str], list[str], dict[str, Any]]:
+def _read(sources: list[Source]) -> tuple[list[str], dict[str, str], dict[str, Any]]:
     """Training texts (shuffled), held-out texts, counts. A paragraph seen before is left out of both."""
     texts: list[str] = []
-    heldout: list[str] = []
+    heldout: dict[str, str] = {}
     report: dict[str, Any] = {}
     seen: set[bytes] = set()
     for source in sources:
         audit, taken, held = Audit(), 0, 0
-        for is_heldout, text in _documents(source, seen, audit):
-            if is_heldout:
-                if held < _HOLDOUT_CHARS:
-                    heldout.append(text)
+        for number, (name, text) in enumerate(_documents(source, seen, audit)):
+            if number % HOLDOUT_EVERY == 0:
+                heldout[name] = text
                 held += len(text)
             elif source.limit is None or taken < source.limit:
                 texts.append(text)
@@ -97,10 +95,11 @@ def _read(sources: list[Source]) -> tuple[list[str], list[str], dict[str, Any]]:
     return texts, heldout, {"sources": report}
 
 
-def _documents(source: Source, seen: set[bytes], audit: Audit) -> Iterator[tuple[bool, str]]:
+def _documents(source: Source, seen: set[bytes], audit: Audit) -> Iterator[tuple[str, str]]:
+    """Name below the folder and text, in the order of the names' hashes."""
     files = sorted(p for p in source.folder.rglob("*") if p.suffix in {".txt", ".md"})
     ranked = sorted(files, key=lambda p: _digest(p.relative_to(source.folder).as_posix()))
-    for number, path in enumerate(ranked):
+    for path in ranked:
         try:
             text = plain_text(decode(path.read_bytes()).text, audit, path.name)
         except NotText as error:
@@ -108,7 +107,7 @@ def _documents(source: Source, seen: set[bytes], audit: Audit) -> Iterator[tuple
             continue
         kept = [p for p in paragraphs(text, audit, path.name) if _is_new(p, seen, audit)]
         if kept:
-            yield number % HOLDOUT_EVERY == 0, "\n\n".join(kept)
+            yield path.relative_to(source.folder).as_posix(), "\n\n".join(kept)
 
 
 def _is_new(paragraph: str, seen: set[bytes], audit: Audit) -> bool:
