@@ -66,13 +66,13 @@ runs/charlas/run.json: runs/mini/pretrain.json runs/talks/prepared.json
 runs/gguf/export.json: runs/charlas/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/charlas/adapter --out runs/gguf --quantize Q8_0 --name phi3-orador-mini-es
 
-runs/embedder/model.safetensors: | runs/texts
+runs/orador-es-256/model.safetensors: | runs/texts
 	$(BIN)/python -m tests.bench.amlo_pairs $(DATA)/amlo_qa_pairs.jsonl runs/texts --out runs/pairs
 	$(BIN)/python -m index embedder runs/pairs/documents.jsonl runs/pairs/train.json runs/pairs/turns.json runs/texts/cfk runs/texts/prose \
-	    --out runs/embedder
+	    --out runs/orador-es-256
 
-runs/index/index.json: runs/embedder/model.safetensors runs/talks/prepared.json
-	$(BIN)/python -m index build runs/talks/documents.jsonl --embedder runs/embedder --words 90 --out runs/index
+runs/index/index.json: runs/orador-es-256/model.safetensors runs/talks/prepared.json
+	$(BIN)/python -m index build runs/talks/documents.jsonl --embedder runs/orador-es-256 --words 90 --out runs/index
 
 space/bundle/bundle.json: runs/gguf/export.json runs/index/index.json
 	$(TRAIN) bundle --base $$(ls runs/gguf/*Q8_0.gguf) --adapter charlas=$$(ls runs/gguf/*-LoRA.gguf) --index charlas=runs/index \
