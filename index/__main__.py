@@ -5,11 +5,9 @@ Errors a person can act on are printed as `error: ...` with exit code 2.
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
 
-from index.errors import OradorError
+from index.commands import run_command
 
 _COMMANDS = {
     "build": ("index.build", "cut documents into passages, embed them, write an index"),
@@ -21,20 +19,8 @@ _COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
-    argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="python -m index", description=(__doc__ or "").split("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, (module, summary) in _COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        if argv[:1] == [name]:
-            importlib.import_module(module).add_arguments(command)
-    args = parser.parse_args(argv)
-    try:
-        importlib.import_module(_COMMANDS[args.command][0]).run(args)
-    except OradorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    arguments = sys.argv[1:] if argv is None else argv
+    return run_command("python -m index", "Build an index, search it, measure it.", _COMMANDS, arguments)
 
 
 if __name__ == "__main__":

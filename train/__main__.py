@@ -6,11 +6,9 @@ imported when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
 
-from index.errors import OradorError
+from index.commands import run_command
 
 COMMANDS = {
     "recipes": ("train.recipes.listing", "list the kinds of corpus that can be prepared"),
@@ -26,21 +24,9 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for an error the user can act on)."""
+    """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="python -m train", description="Train a generator and publish it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, summary) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        if arguments[:1] == [name]:
-            importlib.import_module(module).add_arguments(command)
-    args = parser.parse_args(arguments)
-    try:
-        importlib.import_module(COMMANDS[args.command][0]).run(args)
-    except OradorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command("python -m train", "Train a generator and publish it.", COMMANDS, arguments)
 
 
 if __name__ == "__main__":
