@@ -127,10 +127,15 @@ class _Runs:
             **QUICK,
         )
         runs = [self.start(form.write.click), self.start(form.topics.submit), self.start(filled.then)]
-        stopped = form.stop.click(
-            self.stop, [sheet.frame, self.language], sheet.outputs, cancels=runs, **QUICK
-        )
-        stopped.then(self.idle, sheet.frame, self.buttons, **QUICK)
+        as_it_is = {
+            "fn": self.stop,
+            "inputs": [sheet.frame, self.language],
+            "outputs": sheet.outputs,
+            **QUICK,
+        }
+        stopped = form.stop.click(cancels=runs, **as_it_is)
+        # A frame that was on its way when Stop was pressed can arrive after it: the sheet is settled a second time.
+        stopped.then(**as_it_is).then(self.idle, sheet.frame, self.buttons, **QUICK)
         form.generator.change(
             lambda name: self.other_examples(generators, name), form.generator, form.examples, **QUICK
         )

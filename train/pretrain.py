@@ -108,10 +108,10 @@ class Trainer:
         )
 
     def _load_examples(self) -> list[np.ndarray]:
+        """The conversations as token ids, without those made from held-out documents."""
         lines = [line for path in self.args.examples for line in path.read_text("utf-8").splitlines()]
-        chats = [
-            self.tokenizer.apply_chat_template(json.loads(line)["messages"], tokenize=False) for line in lines
-        ]
+        examples = [e for e in map(json.loads, lines) if e.get("document") not in self.data.heldout]
+        chats = [self.tokenizer.apply_chat_template(e["messages"], tokenize=False) for e in examples]
         ids = self.tokenizer(chats, add_special_tokens=False)["input_ids"] if chats else []
         return [np.array(chat, dtype=np.int64) for chat in ids]
 
