@@ -14,8 +14,8 @@ from tests.bundles import charlas
 from tests.embedders import TALKS, static_embedder
 from train.tokenizer import CHAT_TEMPLATE
 
-CONTEXT = 8192
-"""Eight times what the tiny model was made for: its text is noise anyway, and a long one can be interrupted."""
+CONTEXT = 32768
+"""Far more than the tiny model was made for: its text is noise anyway, and a long one can be interrupted."""
 
 
 def make_space_bundle(folder: Path, model: Path, adapter: Path) -> Bundle:

@@ -81,7 +81,7 @@ def test_an_example_writes_a_speech_at_a_click(page: Any, tmp_path: Path) -> Non
 
 def test_the_text_appears_while_it_is_written_and_stop_keeps_it(page: Any) -> None:
     page.locator("#topics-finetuned textarea").fill("el mar")
-    page.get_by_label("Duración en minutos").last.fill("30")
+    page.get_by_label("Duración en minutos").last.fill("60")
     page.locator("#write-finetuned").click()
     page.wait_for_selector("#sheet-finetuned .state.writing")
     page.wait_for_selector("#sheet-finetuned .paper p:not(.hollow)")
