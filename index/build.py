@@ -100,7 +100,8 @@ def build_index(documents: list[Document], out: Path, options: BuildOptions) -> 
         flat = faiss.IndexFlatIP(runtime.info.dimension)
         flat.add(vectors)
         faiss.write_index(flat, str(folder / VECTORS))
-        lexical = Lexical.build(texts)
+        headings = {document.id: document.heading for document in documents}
+        lexical = Lexical.build(f"{p.text}\n{headings[p.document]}" for p in passages)
         lexical.save(folder / BM25)
         write_passages(folder, passages)
         manifest = Manifest(

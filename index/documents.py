@@ -17,6 +17,7 @@ _LISTED = 10
 _TEXT_SUFFIXES = (".txt", ".md")
 _FRONT_MATTER = re.compile(r"---\n(\w[^\n]*:.*?)\n---[ \t]*(\n|\Z)", re.S)
 _TITLE = re.compile(r"^title:[ \t]*(\S.*)$", re.M)
+_TOPICS = re.compile(r"^topics:[ \t]*\[(.*)\][ \t]*$", re.M)
 _HEADING = re.compile(r"\s*#+ +(.+)")
 
 
@@ -28,10 +29,17 @@ class Document:
     title: str
     text: str
     source: str
+    topics: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """What is known of the whole text, by which BM25 finds each of its passages too."""
+        return "\n".join([self.title, *self.topics])
 
 
 def read_documents(source: Path) -> list[Document]:
-    """The documents of `source`: a .jsonl file (id, title, text, source a line) or a folder, searched recursively.
+    """The documents of `source`: a .jsonl file (id, title, text, source, topics a line) or a folder, searched recursively,
+    whose files may have `title: ...` and `topics: [a, b]` in a front matter.
 
     Raises BadSource, UnreadableText, NoDocuments, and EmptyDocuments naming every document without text.
     """
@@ -72,7 +80,14 @@ def _from_folder(folder: Path) -> Iterator[Document]:
         name = path.relative_to(folder).as_posix()
         front, text = _front_matter(read_text(path))
         title = _TITLE.search(front) or _HEADING.match(text)
-        yield Document(name, title.group(1).strip("\"' ") if title else path.stem, text, name)
+        topics = _TOPICS.search(front)
+        yield Document(
+            name,
+            title.group(1).strip("\"' ") if title else path.stem,
+            text,
+            name,
+            tuple(topic.strip("\"' ") for topic in topics.group(1).split(",")) if topics else (),
+        )
 
 
 def _front_matter(text: str) -> tuple[str, str]:
@@ -93,6 +108,7 @@ def _from_jsonl(path: Path) -> Iterator[Document]:
                 str(row.get("title") or row["id"]),
                 row["text"],
                 str(row.get("source") or row["id"]),
+                tuple(map(str, row.get("topics") or ())),
             )
             if not isinstance(document.text, str) or document.id in seen:
                 raise ValueError

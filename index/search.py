@@ -39,7 +39,7 @@ _SAME = 0.98  # cosine of a stored vector and its passage encoded again: int8 ro
 @dataclass(frozen=True)
 class Hit:
     """A passage found: `score` in 0..1 is the calibrated relevance, comparable across indexes (index/calibrate.py);
-    `dense` the raw cosine, `lexical` the share of the query's weighted words that the passage holds.
+    `dense` the raw cosine, `lexical` the share of the query's weighted words that the passage and its document's title and topics hold.
     """
 
     passage: Passage

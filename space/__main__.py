@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from index.errors import OradorError
+from space import persona
 from space.bundle import Bundle
 from space.hub import fetch_bundle
 
@@ -47,6 +48,8 @@ def describe(bundle: Bundle) -> str:
     for generator in bundle.generators:
         parts = [generator.kind, f"adapter {generator.adapter}", f"index {generator.index}"]
         lines.append(f"  {generator.name}: {generator.title['es']} ({', '.join(parts)})")
+        if generator.kind == "chat":
+            lines.append(f"    {persona.describe(bundle, generator)}")
     lines += ["", "files, each verified"]
     for file, entry in sorted(bundle.files.items()):
         source = f"  {entry.hub.repo}@{entry.hub.revision[:8]}" if entry.hub else ""

@@ -19,6 +19,7 @@ from typing import Any
 from space.errors import BundleInvalid, BundleMissing, BundlePathUnsafe
 from space.files import REPO, REVISION, SHA256, FileEntry, HubSource
 from space.prompts import PromptTemplate
+from space.question_list import can_be_asked
 
 MANIFEST = "bundle.json"
 FORMAT = 1
@@ -28,7 +29,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class Generator:
-    """What a visitor uses. `adapter` and `index` are keys of the bundle's; `threshold` None means the index's own."""
+    """What a visitor uses. `adapter` and `index` are keys of the bundle's; `threshold` None means the index's own;
+    `values` are what the prompts ask for and no visitor gives, such as the `persona` of a chat."""
 
     name: str
     kind: str
@@ -40,6 +42,7 @@ class Generator:
     words_per_minute: int = 130
     threshold: float | None = None
     examples: list[dict[str, str]] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -238,6 +241,7 @@ class _Reader:
             words_per_minute=self.get(data, "words_per_minute", int, where),
             threshold=data.get("threshold"),
             examples=self.get(data, "examples", list, where),
+            values=self.get(data, "values", dict, where) if "values" in data else {},
         )
 
     def check(self, bundle: Bundle) -> None:
@@ -266,10 +270,17 @@ class _Reader:
             raise self.invalid(f"{where}.adapter {generator.adapter!r} is not among the adapters")
         if generator.index is not None and generator.index not in bundle.index_folders:
             raise self.invalid(f"{where}.index {generator.index!r} is not among the indexes")
-        needed = {generator.kind} | ({"rag"} if generator.index is not None else set())
+        grounded = generator.index is not None and generator.kind != "questions"
+        needed = {generator.kind} | ({"rag"} if grounded else set())
         given = {key for key, template in generator.prompts.items() if template.messages}
         if missing := sorted(needed - given):
             raise self.invalid(f"{where}.prompts lack {', '.join(missing)}")
+        if not all(isinstance(value, str) and value.strip() for value in generator.values.values()):
+            raise self.invalid(f"{where}.values are texts")
+        if generator.kind == "chat":
+            asked = generator.prompts["chat"].fields | {"persona"}
+            if missing := sorted(asked - generator.values.keys() - {"message"}):
+                raise self.invalid(f"{where}.values lack {', '.join(missing)}")
         if set(generator.title) < {"es", "en"} or not all(
             isinstance(t, str) for t in generator.title.values()
         ):
@@ -287,3 +298,5 @@ class _Reader:
         ]
         if not all(isinstance(text, str) for text in texts):
             raise self.invalid(f"{where}.examples are objects of texts")
+        if generator.kind == "questions" and not all(map(can_be_asked, generator.examples)):
+            raise self.invalid(f"{where}.examples need a text, and a number and types that can be asked for")

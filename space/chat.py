@@ -22,6 +22,8 @@ from space.prompts import Message
 
 SENTINEL = "\ue0f0orador{}\ue0f1"
 SENTINELS = re.compile("\ue0f0orador(\\d+)\ue0f1")
+LEAST_MARK = 3
+"""Characters of a turn's mark; a shorter one, such as a dash, may be part of any text."""
 Tokenize = Callable[[str], list[int]]
 
 
@@ -76,6 +78,18 @@ class ChatTemplate:
             for n, piece in enumerate(pieces)
         ]
         return [part for part in (*parts, Part(opening.strip(), False)) if part.text]
+
+
+def turn_marks(source: str) -> tuple[str, ...]:
+    """What the template `source` writes between an answer and the next message, in pieces without white space.
+
+    An answer that holds one of them has gone on into somebody else's turn. Raises TemplateInvalid.
+    """
+    turns = [{"role": role, "content": role} for role in ("user", "assistant", "user")]
+    parts = ChatTemplate(source).parts(turns)
+    _, answer, after = (n for n, part in enumerate(parts) if not part.trusted)
+    pieces = "".join(part.text for part in parts[answer + 1 : after]).split()
+    return tuple(piece for piece in dict.fromkeys(pieces) if len(piece) >= LEAST_MARK)
 
 
 def _raise(reason: str) -> None:

@@ -16,7 +16,7 @@ MIME = {
     "md": "text/markdown;charset=utf-8",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
-_NOT_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])|^([-+]|\d+\.)(?=\s)", re.MULTILINE)
 
 
@@ -24,9 +24,9 @@ def download(frame: Frame, kind: str, model: str, language: str) -> dict[str, st
     """The file of `kind` ("txt", "md" or "docx") as the page takes it: name, mime type, base64 data."""
     write: Callable[[str, list[str], str], bytes] = {"txt": _txt, "md": _md, "docx": _docx}[kind]
     title = frame.title[:1].upper() + frame.title[1:]
-    paragraphs = [_NOT_XML.sub("", block).strip() for block in frame.text.split("\n\n")]
+    paragraphs = [NOT_XML.sub("", block).strip() for block in frame.text.split("\n\n")]
     origin = say("file.origin", language, model=model, seed=frame.seed)
-    data = write(_NOT_XML.sub("", title), [block for block in paragraphs if block], origin)
+    data = write(NOT_XML.sub("", title), [block for block in paragraphs if block], origin)
     return {
         "name": f"{_slug(frame.title)}.{kind}",
         "mime": MIME[kind],

@@ -1,6 +1,6 @@
-"""The endpoints for programs, stable: /finetuned, /rag, /search and /info. docs/api.md has examples that run.
+"""The endpoints for programs, stable: /finetuned, /rag, /questions, /chat, /search and /info. docs/api.md has examples that run.
 
-/finetuned yields (text, details), /rag yields (text, passages, details); `text` is cumulative.
+/finetuned yields (text, details), /rag (text, passages, details), /questions (items, details), /chat (bubbles, details); all but details is cumulative.
 """
 
 from __future__ import annotations
@@ -12,24 +12,36 @@ from typing import Any
 import gradio as gr
 
 from space import generators as gen
+from space.chat_endpoint import chat_endpoint
+from space.chat_history import MAX_CHARS, MAX_MESSAGES
 from space.edge import language_of, visible_errors
 from space.frames import Found, Frame, Grounded, Speech
 from space.inputs import MAX_FIELD_WORDS, MAX_PASSAGES, MAX_SEED, MAX_TOPIC_WORDS
+from space.question_endpoint import questions_endpoint
+from space.question_frames import MAX_TEXT_CHARS
+from space.question_list import MAX_NUMBER
 from space.studio import Studio
 from space.view import note_texts
-
-LLM = {"concurrency_id": "llm", "concurrency_limit": 1}
-"""One text at a time; all who wait for one stand in the same queue."""
 
 Details = dict[str, Any]
 
 
+def queue_of(studio: Studio) -> dict[str, Any]:
+    """The queue of all events that write texts: as many at once as the engine has room for."""
+    return {"concurrency_id": "llm", "concurrency_limit": studio.settings.parallel}
+
+
 def add_endpoints(studio: Studio) -> None:
-    """Adds the endpoints to the Blocks being built; /rag and /search only where there is an index."""
-    _add(_finetuned(studio), "finetuned", tuple[str, dict], **LLM)
+    """Adds the endpoints to the Blocks being built; each only where a generator of the bundle serves it."""
+    if studio.speakers:
+        _add(_finetuned(studio), "finetuned", tuple[str, dict], **queue_of(studio))
+    if studio.questioners:
+        _add(questions_endpoint(studio), "questions", tuple[list[dict], dict], **queue_of(studio))
+    if studio.personas:
+        _add(chat_endpoint(studio), "chat", tuple[list[str], dict], **queue_of(studio))
     _add(_info(studio), "info", dict, concurrency_limit=4)
     if studio.grounded:
-        _add(_rag(studio), "rag", tuple[str, list[dict], dict], **LLM)
+        _add(_rag(studio), "rag", tuple[str, list[dict], dict], **queue_of(studio))
         _add(_search(studio), "search", list[dict], concurrency_id="search", concurrency_limit=1)
 
 
@@ -45,6 +57,7 @@ _TYPES: dict[Any, Any] = {
     "int": int,
     "float": float,
     "float | None": float | None,
+    "list[dict] | None": list[dict] | None,
 }
 
 
@@ -202,15 +215,22 @@ def about(studio: Studio) -> Details:
         "generators": [
             {
                 "name": generator.name,
+                "kind": generator.kind,
                 "title": generator.title,
                 "tabs": [
                     tab
-                    for tab, members in (("finetuned", studio.speakers), ("rag", studio.grounded))
+                    for tab, members in (
+                        ("finetuned", studio.speakers),
+                        ("rag", studio.grounded),
+                        ("questions", studio.questioners),
+                        ("chat", studio.personas),
+                    )
                     if generator in members
                 ],
                 "adapter": generator.adapter,
                 "index": generator.index,
                 "words_per_minute": generator.words_per_minute,
+                "values": generator.values,
             }
             for generator in bundle.generators
         ],
@@ -221,6 +241,10 @@ def about(studio: Studio) -> Details:
             "minutes": studio.max_minutes,
             "passages": MAX_PASSAGES,
             "seed": MAX_SEED,
+            "questions": MAX_NUMBER,
+            "question_text_characters": MAX_TEXT_CHARS,
+            "history_messages": MAX_MESSAGES,
+            "history_characters": MAX_CHARS,
             "queue": settings.queue_size,
             "seconds": settings.deadline,
         },

@@ -163,6 +163,30 @@ class UnknownChoice(InvalidInput):
     es = "«{value}» no es un valor de {field}. Hay: {choices}"
 
 
+class HistoryNotList(InvalidInput):
+    en = (
+        "the history must be a list of messages, and {kind} came. Send back the one of the last answer, or []"
+    )
+    es = "el historial tiene que ser una lista de mensajes y ha llegado {kind}. Devuelva el de la última respuesta, o []"
+
+
+class TurnInvalid(InvalidInput):
+    """Turns alternate, the visitor's first; each is `{"role", "content"}` with a content that is not empty."""
+
+    en = 'message {number} of the history must have the role "{role}", a content that is not empty, and nothing else. Send back the history of the last answer'
+    es = "el mensaje {number} del historial tiene que llevar el papel «{role}», un contenido no vacío y nada más. Devuelva el historial de la última respuesta"
+
+
+class HistoryUnanswered(InvalidInput):
+    en = "the history ends with message {number}, which nobody answered. Send the new message apart, not in the history"
+    es = "el historial acaba en el mensaje {number}, que nadie ha contestado. Envíe el mensaje nuevo aparte, no en el historial"
+
+
+class TooManyTurns(InvalidInput):
+    en = "the conversation has {size} messages and the limit is {limit}. Start a new one"
+    es = "la conversación tiene {size} mensajes y el límite es {limit}. Empiece otra"
+
+
 class ForbiddenMark(InvalidInput):
     """The model's vocabulary does not let this mark be written as plain text."""
 
@@ -175,6 +199,13 @@ class PromptTooLong(InvalidInput):
 
     en = "the prompt has {tokens} tokens and the model's context is {context}. Shorten the text or ask for fewer passages"
     es = "el texto de entrada ocupa {tokens} tokens y el contexto del modelo es de {context}. Acórtelo o pida menos fragmentos"
+
+
+class TextDoesNotFit(InvalidInput):
+    """A text to ask about; `tokens` of the prompt with it, found before the model works."""
+
+    en = "the text takes {tokens} tokens with what is asked, and the model's context of {context} must have room for {number} items too. Shorten it to about {characters} characters, or ask for fewer"
+    es = "el texto ocupa {tokens} tokens con lo que se pide, y en el contexto del modelo, de {context}, tienen que caber también {number} preguntas. Acórtelo a unos {characters} caracteres o pida menos"
 
 
 class EngineError(OradorError):
@@ -194,6 +225,26 @@ class TemplateInvalid(EngineError):
 class DecodeFailed(EngineError):
     en = "the model failed while working (llama_decode answered {code}). Try again"
     es = "el modelo ha fallado al trabajar (llama_decode ha respondido {code}). Inténtelo de nuevo"
+
+
+class GrammarInvalid(EngineError):
+    en = "llama.cpp cannot read the grammar of this kind of text: {reason}"
+    es = "llama.cpp no puede leer la gramática de este tipo de texto: {reason}"
+
+
+class EngineClosed(EngineError):
+    en = "The model is being unloaded. Try again in a moment"
+    es = "El modelo se está descargando de la memoria. Inténtelo de nuevo dentro de un momento"
+
+
+class RemoteFailed(EngineError):
+    en = "the model's server at {url} does not answer as it should: {reason}. Look at ORADOR_ENGINE_URL and at the server's log"
+    es = "el servidor del modelo en {url} no responde como debería: {reason}. Revise ORADOR_ENGINE_URL y el registro del servidor"
+
+
+class RemoteWithoutAdapter(EngineError):
+    en = "the server at {url} has no model called {name} ({models}). Serve the adapter under that name, or say in ORADOR_ENGINE_MODEL which model to use"
+    es = "el servidor en {url} no tiene ningún modelo llamado {name} ({models}). Sirva el adaptador con ese nombre o diga en ORADOR_ENGINE_MODEL qué modelo usar"
 
 
 class NoIndex(InvalidInput):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,3 +72,34 @@ class Frame:
     def speech_seconds(self) -> int:
         """How long it takes to say the text."""
         return round(self.words * 60 / self.words_per_minute)
+
+
+FRAME_SECONDS = 0.04
+"""A frame at most this often: the browser draws no faster, and a cancelled request ends within one frame."""
+
+
+class Pace:
+    """How fast the steps of one request come, from the moment it is made."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self._begun = time.monotonic()
+        self._first: float | None = None
+        self._latest = 0.0
+
+    def step(self, written: int, now: float) -> None:
+        """Notes that `written` tokens were there at `now` (of time.monotonic)."""
+        if written and self._first is None:
+            self._first = now
+        self.tokens, self._latest = written, now
+
+    @property
+    def first_token(self) -> float | None:
+        """Seconds to the first token, None before it."""
+        return self._first - self._begun if self._first is not None else None
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of the tokens after the first; 0 until there are two."""
+        seconds = self._latest - self._first if self._first is not None else 0.0
+        return (self.tokens - 1) / seconds if seconds > 0 and self.tokens > 1 else 0.0

@@ -18,16 +18,12 @@ from space import inputs
 from space.bundle import Generator
 from space.engine import Engine, Request, Step
 from space.errors import PromptTooLong
-from space.frames import Found, Frame, Grounded, Note, Speech
+from space.frames import FRAME_SECONDS, Found, Frame, Grounded, Note, Pace, Speech
 from space.length import CAP, EARLY, Length
 from space.native import Sampling
 from space.prompts import Message, PromptTemplate, format_context, join_topics
 from space.studio import Studio
 
-FRAME_SECONDS = 0.04
-"""A frame at most this often: the browser draws no faster, and a cancelled request ends within one frame."""
-
-USUAL_TEMPERATURE = 0.8
 LEAST_ROOM = 64
 """Tokens that must be left for the answer; below that the prompt counts as too long."""
 
@@ -99,16 +95,8 @@ def _check(studio: Studio, speech: Speech, among: Sequence[Generator]) -> tuple[
     opening = inputs.clean_text(speech.opening, "opening", limit)
     minutes = inputs.number(speech.minutes, "minutes", 1, studio.max_minutes)
     creativity = inputs.number(speech.creativity, "creativity", 0, 1)
-    options = {"temperature": USUAL_TEMPERATURE, **generator.sampling}
     seed = inputs.seed(speech.seed, "seed")
-    sampling = Sampling(
-        temperature=inputs.temperature(creativity, options["temperature"]),
-        top_p=float(options.get("top_p", 0.95)),
-        top_k=int(options.get("top_k", 40)),
-        min_p=float(options.get("min_p", 0.05)),
-        repeat_penalty=float(options.get("repeat_penalty", 1.1)),
-        seed=seed,
-    )
+    sampling = inputs.sampling(generator.sampling, creativity, seed)
     order = _Order(
         generator=generator,
         topics=topics,
@@ -192,19 +180,14 @@ class _Writing:
         self.length = Length(order.opening, order.target)
         self.frame = frame
         self.deadline = deadline
-        self.begun = time.monotonic()
-        self.first: float | None = None
+        self.pace = Pace()
         self.end = "length"
-        self.tokens = 0
-        self.latest = 0.0
 
     def frames(self, steps: Iterator[Step]) -> Iterator[Frame]:
         shown = 0.0
         for step in steps:
             now = time.monotonic()
-            if step.written and self.first is None:
-                self.first = now
-            self.tokens, self.latest = step.written, now
+            self.pace.step(step.written, now)
             if not self.length.add(step.text):
                 return
             if step.end is not None:
@@ -215,15 +198,14 @@ class _Writing:
                 yield self.now("writing" if step.written else "reading", step)
 
     def now(self, phase: str, step: Step | None = None) -> Frame:
-        seconds = self.latest - self.first if self.first is not None else 0.0
         return replace(
             self.frame,
             phase=phase,
             text=self.length.text,
             words=self.length.words,
-            tokens=self.tokens,
-            tokens_per_second=(self.tokens - 1) / seconds if seconds > 0 and self.tokens > 1 else 0.0,
-            first_token=self.first - self.begun if self.first is not None else None,
+            tokens=self.pace.tokens,
+            tokens_per_second=self.pace.tokens_per_second,
+            first_token=self.pace.first_token,
             progress=step.read / step.prompt if step else 1.0,
         )
 

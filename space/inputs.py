@@ -9,9 +9,12 @@ import math
 import re
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from space.errors import EmptyField, NotNumber, NotText, TooLong, TooManyWords
+from space.native import Sampling
 
 MAX_TOPIC_WORDS = 60
 MAX_FIELD_WORDS = 20
@@ -29,22 +32,25 @@ class Clean:
 
 
 def clean_text(value: object, field: str, max_chars: int, max_words: int | None = None) -> Clean:
-    """`value` in NFC, with plain spaces and without control, format, private and unpaired characters.
-
-    Raises NotText, TooLong or TooManyWords with `field`, the name that the visitor sees.
-    """
+    """`visible(value)`. Raises NotText, TooLong or TooManyWords with `field`, the name that the visitor sees."""
     if value is None:
         return Clean("")
     if not isinstance(value, str):
         raise NotText(field=field, kind=type(value).__name__)
     if len(value) > max_chars:
         raise TooLong(field=field, size=len(value), limit=max_chars)
+    clean = visible(value)
+    if max_words is not None and len(clean.text.split()) > max_words:
+        raise TooManyWords(field=field, size=len(clean.text.split()), limit=max_words)
+    return clean
+
+
+def visible(value: str) -> Clean:
+    """`value` in NFC, with plain spaces and without control, format, private and unpaired characters."""
     value = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n"))
     kept = [c for n, c in enumerate(value) if _visible(value, n)]
     lines = ("".join(kept)).replace("\u2028", "\n").replace("\u2029", "\n").split("\n")
     text = "\n".join(" ".join(line.split()) for line in lines).strip()
-    if max_words is not None and len(text.split()) > max_words:
-        raise TooManyWords(field=field, size=len(text.split()), limit=max_words)
     return Clean(text, len(value) - len(kept))
 
 
@@ -98,6 +104,19 @@ def temperature(creativity: float, usual: float) -> float:
         low + (1 - low) * creativity * 2 if creativity <= 0.5 else 1 + (high - 1) * (creativity - 0.5) * 2
     )
     return usual * factor
+
+
+def sampling(options: Mapping[str, Any], creativity: float, seed: int) -> Sampling:
+    """How to choose tokens: a bundle's `options`, Sampling's own where it names none, with its temperature at middle creativity."""
+    usual = Sampling(seed=seed)
+    return replace(
+        usual,
+        temperature=temperature(creativity, float(options.get("temperature", usual.temperature))),
+        top_p=float(options.get("top_p", usual.top_p)),
+        top_k=int(options.get("top_k", usual.top_k)),
+        min_p=float(options.get("min_p", usual.min_p)),
+        repeat_penalty=float(options.get("repeat_penalty", usual.repeat_penalty)),
+    )
 
 
 def _plain(value: float) -> str:

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp
+import numpy as np
 
-from space.errors import DecodeFailed, ModelUnreadable
+from space.errors import DecodeFailed, GrammarInvalid, ModelUnreadable
 from space.vocabulary import Vocabulary
 
 ERROR_LEVEL = 4  # ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 continuation
 PENALTY_WINDOW = 64
-CALIBRATION_ROUNDS = 4
-SLOW_TOKEN = 0.1
+CALIBRATION_ROUNDS, CALIBRATION_TOKENS = 4, 64
+SLOW_TOKEN, QUICK_TOKEN = 0.1, 0.003
 CLEAR_GAIN = 1.25
 _log: list[str] = []
 
@@ -85,13 +86,21 @@ def _reason() -> str:
 
 
 class Context:
-    """The key/value memory of one sequence of at most `size` tokens, read at most `chunk` at a time."""
+    """The key/value memory of `slots` sequences of at most `size` tokens each, fed at most `batch` tokens at a time.
 
-    def __init__(self, model: Model, size: int, chunk: int, threads: int) -> None:
+    Each slot has memory of its own and attention is computed without flash attention: then the numbers of a sequence do
+    not depend on what the other slots hold or do, as long as its prompt is read at least two tokens at a time and
+    `calibrate` was called (tests/test_native.py; with repacked Q4_K weights, four or more sequences written at once differ
+    in the last bits).
+    """
+
+    def __init__(self, model: Model, slots: int, size: int, batch: int, threads: int) -> None:
         parameters = llama_cpp.llama_context_default_params()
-        parameters.n_ctx = size
-        parameters.n_batch = parameters.n_ubatch = chunk
-        parameters.n_seq_max = 1
+        parameters.n_ctx = slots * size
+        parameters.n_batch = parameters.n_ubatch = batch
+        parameters.n_seq_max = slots
+        parameters.kv_unified = False
+        parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
         self.pointer = llama_cpp.llama_init_from_model(model.pointer, parameters)
@@ -99,26 +108,25 @@ class Context:
             raise ModelUnreadable(file="the context", reason=_reason())
         self.model = model
         self.size = size
-        self.length = 0
+        self.batch = batch
+        self.lengths = [0] * slots
         self._memory = llama_cpp.llama_get_memory(self.pointer)
         self._adapter: str | None = None
-        self._tokens = (llama_cpp.llama_token * chunk)()
-        self._one = llama_cpp.llama_batch_get_one(self._tokens, 1)
-
-    @property
-    def room(self) -> int:
-        """The tokens that still fit."""
-        return self.size - self.length
+        self._never_alone = False
+        self._rows = llama_cpp.llama_batch_init(batch, 0, 1)
+        for row in range(batch):
+            self._rows.n_seq_id[row] = 1
 
     def close(self) -> None:
         if self.pointer:
+            llama_cpp.llama_batch_free(self._rows)
             llama_cpp.llama_free(self.pointer)
             self.pointer = None
 
-    def use_adapter(self, name: str | None) -> bool:
-        """Switches to the adapter `name` (None: none) and says whether that changed anything; a change empties the memory."""
+    def use_adapter(self, name: str | None) -> None:
+        """Switches to the adapter `name` (None: none). What the slots hold stays, made by whichever adapter was used then."""
         if name == self._adapter:
-            return False
+            return
         one = [] if name is None else [self.model.adapters[name]]
         pointers = (llama_cpp.llama_adapter_lora_p_ctypes * len(one))(*one)
         scales = (ctypes.c_float * len(one))(*[1.0] * len(one))
@@ -126,47 +134,100 @@ class Context:
         if code:
             raise DecodeFailed(code=code)
         self._adapter = name
-        self.truncate(0)
-        return True
 
-    def truncate(self, length: int) -> None:
-        """Forgets all after the first `length` tokens."""
-        llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1)
-        self.length = length
+    def truncate(self, slot: int, length: int) -> None:
+        """Forgets all after the first `length` tokens of `slot`."""
+        llama_cpp.llama_memory_seq_rm(self._memory, slot, length, -1)
+        self.lengths[slot] = length
 
-    def decode(self, tokens: Sequence[int]) -> None:
-        """Gives up to `chunk` tokens to the model; the last one's logits are then ready. Raises DecodeFailed."""
-        self._tokens[: len(tokens)] = tokens
-        self._decode(llama_cpp.llama_batch_get_one(self._tokens, len(tokens)), len(tokens))
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Makes `target` hold the first `length` tokens of `source`, and nothing else."""
+        llama_cpp.llama_memory_seq_rm(self._memory, target, -1, -1)
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        self.truncate(target, length)
 
-    def decode_one(self, token: int) -> None:
-        """As `decode`, for one token, without making a batch."""
-        self._tokens[0] = token
-        self._decode(self._one, 1)
+    def read(self, slot: int, tokens: Sequence[int], wanted: range | None = None) -> int:
+        """Appends up to `batch` tokens to `slot`; returns the row of the last one. Raises DecodeFailed.
 
-    def _decode(self, batch: Any, count: int) -> None:
-        if code := llama_cpp.llama_decode(self.pointer, batch):
-            self.truncate(0)
+        There are logits of the last row, or of the rows `wanted` if given.
+        """
+        start, last = self.lengths[slot], len(tokens) - 1
+        wanted = range(last, last + 1) if wanted is None else wanted
+        for row, token in enumerate(tokens):
+            self._set(row, token, start + row, slot, row in wanted)
+        self._decode(len(tokens))
+        self.lengths[slot] += len(tokens)
+        return last
+
+    def write(self, tokens: Sequence[tuple[int, int]]) -> list[int]:
+        """Appends one token to each of several slots, `(slot, token)` by rising slot; returns the rows of their logits.
+
+        llama.cpp computes only neighbouring slots in one go, so a slot between two gets a token that is taken back.
+        Raises DecodeFailed.
+        """
+        wanted = dict(tokens)
+        slots = range(tokens[0][0], tokens[-1][0] + 1)
+        if self._never_alone and len(slots) == 1:
+            slots = range(slots.start - 1, slots.stop) if slots.start else range(2)
+        fillers = [slot for slot in slots if slot not in wanted]
+        for slot in fillers:
+            if self.lengths[slot] == self.size:
+                self.truncate(slot, self.size - 1)
+        for row, slot in enumerate(slots):
+            self._set(row, wanted.get(slot, 0), self.lengths[slot], slot, slot in wanted or self._never_alone)
+        self._decode(len(slots))
+        for slot in fillers:
+            self.truncate(slot, self.lengths[slot])
+        for slot, _ in tokens:
+            self.lengths[slot] += 1
+        return [slot - slots.start for slot, _ in tokens]
+
+    def _set(self, row: int, token: int, position: int, slot: int, wanted: bool) -> None:
+        rows = self._rows
+        rows.token[row], rows.pos[row], rows.seq_id[row][0], rows.logits[row] = token, position, slot, wanted
+
+    def _decode(self, count: int) -> None:
+        self._rows.n_tokens = count
+        if code := llama_cpp.llama_decode(self.pointer, self._rows):
             raise DecodeFailed(code=code)
-        self.length += count
+
+    def logits(self, row: int) -> Any:
+        """A view of the last decoding's logits of `row`, float32 [vocabulary]; valid until the next one."""
+        pointer = llama_cpp.llama_get_logits_ith(self.pointer, row)
+        return np.ctypeslib.as_array(pointer, (self.model.vocabulary.size,))
 
     def calibrate(self, threads: int) -> tuple[int, int]:
         """Reads and writes with 1 thread or with `threads`, whichever is faster here and now; returns both numbers.
 
         A small model has so little work between two waits that threads on a busy machine spin on each other: two were
         2 to 20 times slower than one for a 36 M model at load 7. So more threads must win clearly. A model that one
-        thread needs SLOW_TOKEN seconds a token for uses all of them, unmeasured.
+        thread needs SLOW_TOKEN seconds a token for uses all of them, unmeasured; one that needs less than QUICK_TOKEN
+        writes with one, because whoever takes the tokens needs a core as often (5.5 M: 1,900 tokens/s against 500 to 850).
         """
         reading = writing = threads
-        if threads > 1 and self._seconds([0], 1) < SLOW_TOKEN:
-            gain = self._gain([0], threads)
+        if threads > 1 and (alone := self._seconds([0], 1)) < SLOW_TOKEN:
+            gain = self._gain([0], threads) if alone > QUICK_TOKEN else 1.0
             writing = threads if gain > CLEAR_GAIN else 1
             if gain > 0.5:  # below, the machine is so busy that a longer trial would only cost seconds
-                gain = self._gain([0] * len(self._tokens), threads)
+                gain = self._gain([0] * CALIBRATION_TOKENS, threads)
             reading = threads if gain > CLEAR_GAIN else 1
         llama_cpp.llama_set_n_threads(self.pointer, writing, reading)
-        self.truncate(0)
+        self._never_alone = len(self.lengths) > 1 and self._company_matters()
+        self.truncate(0, 0)
         return reading, writing
+
+    def _company_matters(self) -> bool:
+        """Whether a token's logits depend on another slot's being there: so with float weights, for which llama.cpp has
+        one way to multiply a single row and another for several. Then a token is never written alone.
+        """
+        found = []
+        for rows in ([(0, 1)], [(0, 1), (1, 1)]):
+            self.truncate(0, 0)
+            self.truncate(1, 0)
+            self.read(0, [0, 1])
+            found.append(self.logits(self.write(rows)[0]).copy())
+        self.truncate(1, 0)
+        return not np.array_equal(*found)
 
     def _gain(self, tokens: list[int], threads: int) -> float:
         """How many times faster `threads` decode `tokens` than one does."""
@@ -180,26 +241,20 @@ class Context:
 
     def _seconds(self, tokens: list[int], threads: int) -> float:
         llama_cpp.llama_set_n_threads(self.pointer, threads, threads)
-        self.truncate(0)
+        self.truncate(0, 0)
         begun = time.perf_counter()
-        self.decode(tokens)
+        self.read(0, tokens)
         return time.perf_counter() - begun
-
-    def forbid(self, tokens: Iterable[int]) -> None:
-        """Makes `tokens` impossible for the next choice."""
-        logits = llama_cpp.llama_get_logits_ith(self.pointer, -1)
-        for token in tokens:
-            logits[token] = -math.inf
-
-    def sampler(self, sampling: Sampling) -> Sampler:
-        return Sampler(self, sampling)
 
 
 class Sampler:
-    """A chain of llama.cpp's samplers: forbidden tokens, top-k, penalties, top-p, min-p, temperature, seeded choice."""
+    """A chain of llama.cpp's samplers: forbidden tokens, grammar, top-k, penalties, top-p, min-p, temperature, seeded choice.
 
-    def __init__(self, context: Context, sampling: Sampling) -> None:
-        self._context = context.pointer
+    `grammar` is a GBNF with the rule `root`; one that llama.cpp cannot read raises GrammarInvalid.
+    """
+
+    def __init__(self, context: Context, sampling: Sampling, grammar: str | None = None) -> None:
+        self._context = context
         vocabulary = context.model.vocabulary
         never = (llama_cpp.llama_logit_bias * len(vocabulary.never))()
         for n, token in enumerate(vocabulary.never):
@@ -207,6 +262,7 @@ class Sampler:
         # Penalties after top-k look up some 40 candidates instead of the whole vocabulary (0.2 ms a token at 8k).
         links = [
             llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(never), never),
+            *([self._grammar(grammar)] if grammar is not None else []),
             llama_cpp.llama_sampler_init_top_k(sampling.top_k),
             llama_cpp.llama_sampler_init_penalties(
                 vocabulary.size, PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0
@@ -227,9 +283,19 @@ class Sampler:
         for link in links:
             llama_cpp.llama_sampler_chain_add(self._chain, link)
 
-    def sample(self) -> int:
-        """Chooses the token that follows what the context holds."""
-        return llama_cpp.llama_sampler_sample(self._chain, self._context, -1)
+    def _grammar(self, text: str) -> Any:
+        _log.clear()
+        vocabulary = llama_cpp.llama_model_get_vocab(self._context.model.pointer)
+        link = llama_cpp.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
+        if not link:
+            raise GrammarInvalid(reason=_reason())
+        return link
+
+    def sample(self, row: int, forbidden: Iterable[int] = ()) -> int:
+        """Chooses the token that follows the one decoded in `row`, none of `forbidden`."""
+        for token in forbidden:
+            self._context.logits(row)[token] = -math.inf
+        return llama_cpp.llama_sampler_sample(self._chain, self._context.pointer, row)
 
     def close(self) -> None:
         """Frees the chain and its links."""

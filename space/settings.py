@@ -4,6 +4,9 @@
 |---|---|---|
 | ORADOR_BUNDLE | a folder, or `owner/repo@<40 hex>` | the embedded bundle, space/bundle |
 | ORADOR_THREADS | most threads of llama.cpp; the engine uses one where that measures faster | the cores this process may use |
+| ORADOR_PARALLEL | texts written at once; each has a whole context in memory (Phi-3-mini: 384 KiB a token) | 4 |
+| ORADOR_ENGINE_URL | an OpenAI-compatible server that writes instead of this process, such as `http://host:8000/v1` | none |
+| ORADOR_ENGINE_MODEL, ORADOR_ENGINE_KEY | its model, whatever the adapter; its key | the adapter's name; none |
 | ORADOR_HOST, ORADOR_PORT | where to listen | 127.0.0.1 (0.0.0.0 on a Space), 7860 |
 | ORADOR_QUEUE_SIZE | visitors that may wait; the next one is refused with a message | 16 |
 | ORADOR_CACHE | where pulled bundles are kept | ~/.cache/orador |
@@ -18,7 +21,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from space.errors import SettingInvalid
@@ -34,6 +37,10 @@ class Settings:
 
     bundle: str = str(EMBEDDED)
     threads: int = 2
+    parallel: int = 4
+    engine_url: str | None = None
+    engine_model: str | None = None
+    engine_key: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 7860
     queue_size: int = 16
@@ -58,6 +65,10 @@ class Settings:
         return cls(
             bundle=env.get("ORADOR_BUNDLE") or str(EMBEDDED),
             threads=_number(env, "ORADOR_THREADS", available_cores(env), 1, 512),
+            parallel=_number(env, "ORADOR_PARALLEL", 4, 1, 64),
+            engine_url=_url(env, "ORADOR_ENGINE_URL"),
+            engine_model=env.get("ORADOR_ENGINE_MODEL") or None,
+            engine_key=env.get("ORADOR_ENGINE_KEY") or None,
             host=env.get("ORADOR_HOST") or ("0.0.0.0" if "SPACE_ID" in env else "127.0.0.1"),
             port=_number(env, "ORADOR_PORT", 7860, 0, 65535),
             queue_size=_number(env, "ORADOR_QUEUE_SIZE", 16, 1, 1000),
@@ -75,6 +86,13 @@ def available_cores(environment: Mapping[str, str]) -> int:
     if told.isdecimal() and int(told) > 0:
         return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _url(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name, "").strip()
+    if text and not re.fullmatch(r"https?://\S+", text):
+        raise SettingInvalid(name=name, value=text, reason="an address such as http://host:8000/v1")
+    return text or None
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

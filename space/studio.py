@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from index.errors import OradorError
 from index.search import Hit, Index
 from space.bundle import Bundle, Generator
-from space.engine import Engine, LocalEngine
+from space.engine import Engine
 from space.errors import NoIndex, NotText, UnknownChoice
+from space.local_engine import LocalEngine
+from space.persona import imitated
+from space.remote_engine import Remote, RemoteEngine
 from space.settings import Settings
 
 PROMPT_TOKENS = 256
@@ -44,6 +47,16 @@ class Studio:
         return [g for g in self.bundle.generators if g.index is not None and "rag" in g.prompts]
 
     @property
+    def personas(self) -> list[Generator]:
+        """The generators of the chat tab."""
+        return imitated(self.bundle)
+
+    @property
+    def questioners(self) -> list[Generator]:
+        """The generators of the tab of questions."""
+        return [generator for generator in self.bundle.generators if generator.kind == "questions"]
+
+    @property
     def max_minutes(self) -> int:
         """The longest speech that the settings allow and the context holds."""
         words = (self.bundle.context - PROMPT_TOKENS) / TOKENS_PER_WORD
@@ -63,10 +76,20 @@ class Studio:
     def engine(self) -> Engine:
         """The engine, loaded at the first call. Raises EngineError."""
         with self._loading:
-            if self._engine is None:
+            if self._engine is None and self.settings.engine_url:
+                remote = Remote(
+                    self.settings.engine_url, self.settings.engine_key, self.settings.engine_model
+                )
+                self._engine = RemoteEngine(remote, self.bundle.chat_template, self.bundle.context)
+            elif self._engine is None:
                 bundle = self.bundle
                 self._engine = LocalEngine(
-                    bundle.base, bundle.adapters, bundle.chat_template, bundle.context, self.settings.threads
+                    bundle.base,
+                    bundle.adapters,
+                    bundle.chat_template,
+                    bundle.context,
+                    self.settings.threads,
+                    self.settings.parallel,
                 )
             return self._engine
 

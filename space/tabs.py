@@ -14,19 +14,18 @@ import gradio as gr
 from space import generators as gen
 from space import view
 from space.bundle import Generator
+from space.chat_tab import build_chat
 from space.downloads import MIME, download
 from space.edge import language_of, visible_errors
-from space.endpoints import LLM, add_endpoints
+from space.endpoints import add_endpoints
 from space.forms import Form, build_form, samples
 from space.frames import Frame, Grounded, Speech
 from space.labels import Labels
+from space.questions_tab import build_questions
+from space.runs import PRIVATE, QUICK, STATE_SECONDS, Runs
 from space.studio import Studio
-from space.style import SAVE_SCRIPT, copy_script, show_script
+from space.style import SAVE_SCRIPT, copy_script
 from space.texts import say
-
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
-STATE_SECONDS = 3600
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -59,6 +58,12 @@ class _Page:
                 if generators:
                     with labels.make(gr.Tab, _tab_label(name), id=name):
                         self.tab(name, generators)
+            if self.studio.questioners:
+                with labels.make(gr.Tab, _tab_label("questions"), id="questions"):
+                    build_questions(labels, self.studio, self.language)
+            if self.studio.personas:
+                with labels.make(gr.Tab, _tab_label("chat"), id="chat"):
+                    build_chat(labels, self.studio, self.language)
         with labels.make(gr.Accordion, _label("about"), open=False, elem_classes="about"):
             labels.make(gr.Markdown, lambda language: {"value": say("about.text", language)})
         labels.html(lambda language: view.lineage(bundle, language))
@@ -107,19 +112,15 @@ class _Sheet:
         return make
 
 
-class _Runs:
+class _Runs(Runs):
     """What the buttons of one tab do."""
 
     def __init__(self, studio: Studio, name: str, language: gr.Radio, form: Form, sheet: _Sheet) -> None:
-        self.studio = studio
+        super().__init__(studio, language, form, sheet, f"sheet-{name}")
         self.name = name
-        self.language = language
-        self.form = form
-        self.sheet = sheet
-        self.buttons = [form.write, form.stop, *sheet.tools]
 
     def wire(self, generators: list[Generator]) -> None:
-        form, sheet = self.form, self.sheet
+        form = self.form
         filled = form.examples.click(
             lambda n, name: self.example(generators, n, name),
             [form.examples, form.generator],
@@ -127,47 +128,13 @@ class _Runs:
             **QUICK,
         )
         runs = [self.start(form.write.click), self.start(form.topics.submit), self.start(filled.then)]
-        as_it_is = {
-            "fn": self.stop,
-            "inputs": [sheet.frame, self.language],
-            "outputs": sheet.outputs,
-            **QUICK,
-        }
-        stopped = form.stop.click(cancels=runs, **as_it_is)
-        # A frame that was on its way when Stop was pressed can arrive after it: the sheet is settled a second time.
-        stopped.then(**as_it_is).then(self.idle, sheet.frame, self.buttons, **QUICK)
+        self.settle(runs)
         form.generator.change(
             lambda name: self.other_examples(generators, name), form.generator, form.examples, **QUICK
         )
 
-    def start(self, trigger: Callable[..., Any]) -> Any:
-        """Wires one way to begin; returns the event that Stop cancels."""
-        sheet = self.sheet
-        begun = trigger(
-            self.begin,
-            self.language,
-            [*sheet.outputs, *self.buttons],
-            js=show_script(f"sheet-{self.name}"),
-            **QUICK,
-        )
-        run = begun.then(
-            self.run,
-            [self.language, *self.form.inputs],
-            sheet.outputs,
-            show_progress="minimal",
-            show_progress_on=sheet.status,
-            **PRIVATE,
-            **LLM,
-        )
-        run.then(self.idle, sheet.frame, self.buttons, **QUICK)
-        run.failure(self.failed, self.language, [sheet.status, *self.buttons], **QUICK)
-        return run
-
-    def begin(self, language: str) -> list[Any]:
-        """An empty sheet, and Stop instead of Write."""
-        language = language_of(language)
-        sheet = [view.waiting(language), "", view.paper(None, language), None]
-        return [*sheet, gr.update(interactive=False), gr.update(interactive=True), *self.tools(False)]
+    def empty(self, language: str) -> list[Any]:
+        return [view.waiting(language), "", view.paper(None, language), None]
 
     def run(self, language: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The frames of one text."""
@@ -195,17 +162,11 @@ class _Runs:
             return view.status(None, language), "", view.paper(None, language), None
         return self.shown(frame if frame.phase == "done" else replace(frame, phase="stopped"), language)
 
-    def idle(self, frame: Frame | None) -> list[Any]:
-        """Write instead of Stop; the files and the copy only of a text."""
-        written = frame is not None and bool(frame.text)
-        return [gr.update(interactive=True), gr.update(interactive=False), *self.tools(written)]
+    def written(self, frame: Frame) -> bool:
+        return bool(frame.text)
 
-    def failed(self, language: str) -> list[Any]:
-        """After an error, which its own message has told."""
-        return [view.status(None, language_of(language)), *self.idle(None)]
-
-    def tools(self, interactive: bool) -> list[Any]:
-        return [gr.update(interactive=interactive) for _ in self.sheet.tools]
+    def resting(self, language: str) -> str:
+        return view.status(None, language)
 
     def example(self, generators: list[Generator], number: int, name: str) -> list[str]:
         example = self.studio.choose(name, generators).examples[number]

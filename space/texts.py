@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from index.errors import OradorError
+from space.question_texts import QUESTION_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
     "tagline": (
@@ -124,6 +125,55 @@ TEXTS: dict[str, tuple[str, str]] = {
         "El modelo no ha escrito nada. Pruebe otra semilla.",
         "The model wrote nothing. Try another seed.",
     ),
+    "tab.chat": ("Chat", "Chat"),
+    "chat.lead": (
+        "El modelo ha leído los mensajes de una persona y contesta como ella: a trozos, por globos.",
+        "The model has read a person's messages and answers like that person: in pieces, by bubbles.",
+    ),
+    "chat.machine": (
+        "Es una máquina que imita a {persona}. No es {persona}: no la conoce, no recuerda nada de su vida y se lo inventa todo.",
+        "This is a machine that imitates {persona}. It is not {persona}: it does not know that person and makes everything up.",
+    ),
+    "chat.log": (
+        "Conversación con la imitación de {persona}",
+        "Conversation with the imitation of {persona}",
+    ),
+    "chat.you": ("Usted", "You"),
+    "chat.imitation": ("imitación", "imitation"),
+    "chat.idle": ("Listo para conversar", "Ready to talk"),
+    "chat.empty": (
+        "Escriba un mensaje, pulse un ejemplo o deje que empiece la imitación.",
+        "Write a message, click an example, or let the imitation begin.",
+    ),
+    "chat.unasked": ("{persona} escribe sin que nadie le pregunte", "{persona} writes unasked"),
+    "chat.begin": ("Que escriba por su cuenta", "Let it write unasked"),
+    "chat.typing": ("escribiendo…", "writing…"),
+    "message": ("Mensaje", "Message"),
+    "message.info": ("Intro lo envía.", "Enter sends it."),
+    "message.hint": ("¿Qué tal la mañana?", "How was your morning? (Spanish works best)"),
+    "history": ("Historial", "History"),
+    "send": ("Enviar", "Send"),
+    "again": ("Empezar de nuevo", "Start again"),
+    "note.forgotten": (
+        "En el contexto del modelo ({context} tokens) no caben todas las rondas: ha leído las últimas, sin las {n} primeras de {of}.",
+        "The model's context ({context} tokens) does not hold all rounds: it read the latest, without the first {n} of {of}.",
+    ),
+    "note.bubbles": (
+        "La respuesta se ha parado a los {n} globos.",
+        "The reply was stopped after {n} bubbles.",
+    ),
+    "note.reply_deadline": (
+        "Se acabó el tiempo de esta respuesta ({seconds} s).",
+        "The time of this reply ({seconds} s) ran out.",
+    ),
+    "note.reply_cut": (
+        "La respuesta se alargaba demasiado y se ha cortado a los {tokens} tokens.",
+        "The reply went on too long and was cut after {tokens} tokens.",
+    ),
+    "note.others": (
+        "El modelo iba a escribir lo que dicen otros: la respuesta acaba antes.",
+        "The model was about to write what others say: the reply ends before.",
+    ),
     "error.title": ("No se ha podido", "It could not be done"),
     "about": ("Acerca de este modelo", "About this model"),
     "about.text": (
@@ -153,6 +203,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Escrito por un modelo de lenguaje ({model}) con Orador. Semilla {seed}. Puede contener errores e invenciones.",
         "Written by a language model ({model}) with Orador. Seed {seed}. It may contain mistakes and inventions.",
     ),
+    **QUESTION_TEXTS,
 }
 
 

@@ -40,6 +40,7 @@ def make_bundle(folder: Path, seed: int = 0) -> Bundle:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         text = file.endswith((".json", ".jsonl"))
         (folder / file).write_bytes(b"%d " % seed * (size // 3) if text else noise.randbytes(size))
+    (folder / "report.json").write_text(f'{{"seed": {seed}}}'.ljust(FILES["report.json"]))
     bundle = Bundle(
         folder=folder,
         name="charlas-es",

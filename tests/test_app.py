@@ -17,7 +17,7 @@ import httpx
 import pytest
 from gradio_client import Client
 
-from tests.space_app import ROOT, app_environment, running_app
+from tests.space_app import ROOT, app_environment, errors_in, running_app
 
 QUEUE = 6
 LONG: dict[str, Any] = {"topics": "el mar", "minutes": 10, "creativity": 1}
@@ -27,9 +27,9 @@ LONG: dict[str, Any] = {"topics": "el mar", "minutes": 10, "creativity": 1}
 @pytest.fixture(scope="module")
 def app(space_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("app") / "app.log"
-    with running_app(log, bundle=space_bundle, queue_size=QUEUE, threads=1) as url:
+    with running_app(log, bundle=space_bundle, queue_size=QUEUE, threads=1, parallel=1) as url:
         yield url
-    assert "Traceback" not in log.read_text()
+    assert not errors_in(log)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from space.chat import SENTINEL, ChatTemplate, Marker, Part, encode
-from space.engine import LocalEngine
 from space.errors import ForbiddenMark, TemplateInvalid
+from space.local_engine import LocalEngine
 from space.prompts import RAG, SPEECH, Message
 from train.tokenizer import CHAT_TEMPLATE
 

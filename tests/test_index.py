@@ -72,6 +72,23 @@ def rehash(folder: Path) -> None:
     write_manifest(folder, manifest)
 
 
+def test_a_passage_is_found_by_what_only_its_title_and_topics_say(
+    tmp_path: Path, embedder_folder: Path
+) -> None:
+    body = "Un texto de prueba que habla de {} con bastantes palabras para que se pueda leer."
+    for name in ("barcos", "trenes", "aviones", "mapas", "puentes"):
+        (tmp_path / f"{name}.md").write_text(body.format(name), encoding="utf-8")
+    front = '---\ntitle: "La cosecha"\ntopics: [inteligencia artificial, "olivos"]\n---\n'
+    (tmp_path / "otro.md").write_text(front + body.format("rutas"), encoding="utf-8")
+    assert read_documents(tmp_path)[3].topics == ("inteligencia artificial", "olivos")
+    build_index(read_documents(tmp_path), tmp_path / "index", BuildOptions(str(embedder_folder)))
+    found = Index.load(tmp_path / "index")
+    for query in ("inteligencia artificial", "los olivos", "cosecha"):
+        hit = found.search(query, k=1, threshold=-1)[0]
+        assert (hit.passage.document, hit.lexical > 0.3) == ("otro.md", True)
+        assert "inteligencia" not in hit.passage.text
+
+
 def test_a_passage_finds_itself(index: Index) -> None:
     for passage in index.passages[:: len(index.passages) // 20]:
         words = " ".join(passage.text.split()[:25])

@@ -29,7 +29,11 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def app(space_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_app(
-        tmp_path_factory.mktemp("page") / "app.log", bundle=space_bundle, threads=1, max_minutes=60
+        tmp_path_factory.mktemp("page") / "app.log",
+        bundle=space_bundle,
+        threads=1,
+        parallel=1,
+        max_minutes=60,
     ) as url:
         yield url
 
@@ -124,7 +128,7 @@ def test_rag_shows_passages_and_then_a_text(page: Any, tmp_path: Path) -> None:
 
 def test_the_place_in_the_queue_is_shown(page: Any, app: str) -> None:
     client = Client(app, verbose=False)
-    jobs = [client.submit("el mar", minutes=30, seed=n, api_name="/finetuned") for n in range(2)]
+    jobs = [client.submit("el mar", minutes=30, seed=n, api_name="/finetuned") for n in range(8)]
     page.locator("#topics-finetuned textarea").fill("el mar")
     page.locator("#write-finetuned").click()
     place = page.locator("#sheet-finetuned [data-testid=status-tracker]:not(.hide)").first

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -46,10 +47,11 @@ def test_repeated_paragraphs_and_labels_are_left_out_and_documents_held_out(tmp_
     for number in range(60):
         (folder / f"{number}.txt").write_text(f"PRESIDENTE\n\nUn texto propio, el {number}.\n\n{formula}\n")
     texts, heldout, counts = pretrain_data._read([pretrain_data.Source(folder)])
-    together = "\n".join([*texts, *heldout.values()])
+    held_out = heldout["texts"]
+    together = "\n".join([*texts, *held_out.values()])
     assert together.count(formula) == 1
     assert "PRESIDENTE" not in together
-    assert len(heldout) == 2
+    assert len(held_out) == 2
     assert len(texts) == 58
     assert "repeated paragraphs 59" in counts["sources"]["texts"]["dropped"]
 
@@ -58,6 +60,30 @@ def test_a_folder_without_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(NoCorpus, match="empty"):
         pretrain_data._read([pretrain_data.Source(tmp_path / "empty")])
+
+
+def test_an_output_of_prepare_is_a_source_whose_test_documents_are_held_out(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{n}.txt", "text": f"Texto número {n}.", "split": ["train", "validation", "test"][n % 3]}
+        for n in range(9)
+    ]
+    (tmp_path / "documents.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    texts, heldout, _ = pretrain_data._read([pretrain_data.Source(tmp_path)])
+    assert sorted(texts) == [row["text"] for row in rows if row["split"] == "train"]
+    assert heldout[tmp_path.name] == {r["id"]: r["text"] for r in rows if r["split"] != "train"}
+
+
+def test_sources_without_a_document_to_hold_out_are_refused(tmp_path: Path) -> None:
+    row = {"id": "a.txt", "text": "Un texto.", "split": "train"}
+    (tmp_path / "documents.jsonl").write_text(json.dumps(row))
+    with pytest.raises(NoCorpus, match="hold out"):
+        pretrain_data._read([pretrain_data.Source(tmp_path)])
+
+
+def test_what_is_evaluated_comes_from_the_middle_of_documents() -> None:
+    text = "a" * 50_000 + "b" * 60_000 + "c" * 50_000
+    data = pretrain_data.Prepared(np.zeros(1), {"x": {"long": text}, "y": {"short": "hola"}}, {})
+    assert data.evaluated() == {"x": ["b" * 60_000], "y": ["hola"]}
 
 
 def arguments(out: Path, *extra: str) -> argparse.Namespace:
@@ -75,19 +101,28 @@ def test_a_run_learns_stops_resumes_and_saves_a_model(
     (tmp_path / "chat.jsonl").write_text("\n".join(lines))
     examples = ["--examples", str(tmp_path / "chat.jsonl"), "--examples-from", "0.5"]
     pretrain.run(arguments(tmp_path, "--tokens", "0.1", *examples))
-    held_out = json.loads((tmp_path / "data" / "heldout.json").read_text())
-    assert f"{len(lines) - len(held_out)} conversations" in capsys.readouterr().out
+    [held_out] = json.loads((tmp_path / "data" / "heldout.json").read_text()).values()
+    assert (
+        f"{len(lines) - len(held_out)} conversations of {tmp_path.name}/chat.jsonl" in capsys.readouterr().out
+    )
     first = json.loads((tmp_path / "pretrain.json").read_text())
     pretrain.run(arguments(tmp_path, "--tokens", "0.2", "--resume", *examples))
     second = json.loads((tmp_path / "pretrain.json").read_text())
     assert second["tokens_trained"] > first["tokens_trained"]
     assert second["curve"][: len(first["curve"])] == first["curve"]
+    figures = second["held_out"][TALKS.name]
+    assert figures["model"] == second["bits_per_character"]
+    assert 1 < figures["5-gram"] < figures["model"]  # 0.2 M tokens are few
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    row = f"| {TALKS.name} | {figures['model']:.2f} | {figures['5-gram']:.2f} | {figures['xz -9']:.2f} |"
+    assert row in card
+    assert str(tmp_path) not in card
     assert second["bits_per_character"] < 3.4  # random weights: log2(2048) bits a token, 3.5 a character
     assert str(tmp_path) not in json.dumps(second["sources"])
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
-    texts = [*json.loads((tmp_path / "data" / "heldout.json").read_text()).values()]
+    texts = [t for part in pretrain_data.prepare([], 0, tmp_path / "data").evaluated().values() for t in part]
     saved = pretrain.bits_per_character(model, tokenizer, texts, 64)
     assert saved == pytest.approx(second["bits_per_character"], rel=0.01)

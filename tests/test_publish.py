@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from space.__main__ import describe
 from space.bundle import Bundle
 from space.files import FileEntry
+from space.prompts import CHAT
 from tests.bundles import make_bundle
 from tests.hub_client import Visitor
 from tests.hub_server import Hub, serving
@@ -239,6 +241,80 @@ def test_private_stays_private(hub: Hub, maker: Visitor, bundle: Bundle, tmp_pat
     done = maker.publish(tmp_path / "newer", "--repo", "me/secreto", "--private")
     refused(done, "me/secreto-index exists and is public")
     assert len(repo(hub, "secreto-index", "dataset").commits) == 2
+
+
+CONSENT = {
+    "persona": "Lucía Ferreyra",
+    "agreed_by": ["Lucía Ferreyra", "Persona 1"],
+    "date": "2026-11-21",
+    "statement": "De acuerdo.",
+    "sha256": "e" * 64,
+}
+
+
+def chat_bundle(folder: Path, consent: dict[str, object] | None) -> Bundle:
+    """The bundle of the other tests with a chat added, as `train bundle --add-to` leaves it."""
+    bundle = make_bundle(folder, seed=3)
+    chat = replace(
+        bundle.generators[0],
+        name="lucia",
+        kind="chat",
+        prompts={"chat": CHAT},
+        index=None,
+        examples=[{"message": "hola"}],
+        values={"persona": "Lucía Ferreyra"},
+    )
+    own = {"recipe": "chat", "options": {"consent": consent} if consent else {}}
+    lineage = {**bundle.lineage, "generators": {"lucia": own}}
+    changed = replace(bundle, generators=[*bundle.generators, chat], lineage=lineage)
+    changed.write()
+    return changed
+
+
+@pytest.mark.parametrize("consent", [None, {**CONSENT, "agreed_by": []}, {**CONSENT, "date": ""}])
+def test_a_chat_without_consent_is_not_published(
+    hub: Hub, maker: Visitor, tmp_path: Path, consent: dict[str, object] | None
+) -> None:
+    bundle = chat_bundle(tmp_path / "chat", consent)
+    done = maker.publish(bundle.folder, "--repo", "me/lucia", "--public")
+    refused(done, "the generator lucia imitates Lucía Ferreyra, and its lineage has no consent")
+    assert hub.store.repos == {}
+
+
+def test_a_chat_is_private_unless_it_is_made_public_by_name(hub: Hub, maker: Visitor, tmp_path: Path) -> None:
+    bundle = chat_bundle(tmp_path / "chat", CONSENT)
+    done = maker.publish(bundle.folder, "--repo", "me/lucia")
+    assert done.returncode == 0, done.stderr
+    assert "--public makes them public" in done.stdout
+    assert len(hub.store.repos) == 2
+    assert all(one.private for one in hub.store.repos.values())
+    card = newest(repo(hub, "lucia-gguf"))["README.md"].data.decode()
+    assert "imitates Lucía Ferreyra by consent of 2026-11-21, given by Lucía Ferreyra, Persona 1" in card
+    done = maker.publish(bundle.folder, "--repo", "me/abierta", "--public")
+    assert done.returncode == 0, done.stderr
+    assert not repo(hub, "abierta-gguf").private
+    assert "imitates Lucía Ferreyra by consent" in describe(bundle)
+
+
+def test_a_chat_with_personal_data_is_published_only_by_name(
+    hub: Hub, maker: Visitor, tmp_path: Path
+) -> None:
+    bundle = chat_bundle(tmp_path / "chat", CONSENT)
+    *others, chat = bundle.generators
+    chat = replace(chat, examples=[{"message": "escribime a ana@example.org"}], index="charlas")
+    passages = bundle.folder / "indexes/charlas/passages.jsonl"
+    passages.write_text('{"text": "llamame al +54 9 11 4321-8765", "title": "Chat 1", "source": ""}\n')
+    files = {**bundle.files, "indexes/charlas/passages.jsonl": FileEntry.of(passages)}
+    chat = replace(chat, prompts={**chat.prompts, "rag": others[0].prompts["rag"]})
+    replace(bundle, generators=[*others, chat], files=files).write()
+    refused(maker.publish(bundle.folder, "--repo", "me/lucia"), "(email 1, phone 1): nothing was pushed")
+    refused(
+        maker.publish(bundle.folder, "--repo", "me/lucia", "--with-personal-data", "ana"),
+        "hold personal data",
+    )
+    assert hub.store.repos == {}
+    done = maker.publish(bundle.folder, "--repo", "me/lucia", "--with-personal-data", "lucia")
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_arrives_is_compared(hub: Hub, maker: Visitor, bundle: Bundle) -> None:

@@ -13,7 +13,7 @@ import pytest
 from space.prompts import SPEECH
 from tests.tiny import VOCABULARY, talk_paragraphs
 from train.__main__ import main
-from train.chat_examples import IGNORED, encode, end_tokens
+from train.chat_examples import IGNORED, Example, encode, end_tokens
 from train.errors import NoChatTemplate, ResumeMismatch, RunExists, TooManyDropped
 from train.sft import fine_tune
 from train.sft_options import Options
@@ -101,6 +101,95 @@ def test_mask_of_phi3_token_by_token(tiny_model: Path) -> None:
     end, over = tokenizer.convert_tokens_to_ids(["<|end|>", "<|endoftext|>"])
     assert trained[-2:] == [end, over]
     assert tokenizer.decode(trained[:-2]).strip() == ANSWER
+
+
+CHAT_ROW = [
+    {"role": "system", "content": "Eres Lucía."},
+    {"role": "user", "content": "Ejemplo."},
+    {"role": "assistant", "content": "del prompt\nno se aprende"},
+    {"role": "user", "content": "¿Dónde estás?"},
+    {"role": "assistant", "content": "en el local\npintando"},
+    {"role": "user", "content": "(Escribe tú primero.)"},
+    {"role": "assistant", "content": "vení"},
+    {"role": "user", "content": "Voy\nllevo pan"},
+    {"role": "assistant", "content": ANSWER},
+]
+
+
+def chat_encoded(tokenizer: Any, folder: Path, answers: int) -> list[Example]:
+    from train.base_model import resolve
+
+    ends = end_tokens(tokenizer, resolve(str(folder), weights=False))
+    return encode([{"messages": CHAT_ROW, "answers": answers}], tokenizer, ends, 4096).examples
+
+
+def test_every_answer_asked_for_is_learnt_once_token_by_token(tiny_model: Path) -> None:
+    """The ids are transformers' own; trained is what it renders from each `<|assistant|>` to the answer's end."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    (example,) = chat_encoded(tokenizer, tiny_model, 3)
+    assert example.ids == tokenizer.apply_chat_template(CHAT_ROW, tokenize=True, return_dict=False)
+    begin, end, over = tokenizer.convert_tokens_to_ids(["<|assistant|>", "<|end|>", "<|endoftext|>"])
+    answer, learning = -1, False
+    for position, (token, label) in enumerate(zip(example.ids, example.labels, strict=True)):
+        trained = (learning and answer >= 1) or token == over
+        assert label == (token if trained else IGNORED), position
+        answer, learning = answer + (token == begin), (learning or token == begin) and token != end
+    texts = tokenizer.decode([label for label in example.labels if label != IGNORED]).split("<|end|>")
+    assert [text.strip() for text in texts] == ["en el local\npintando", "vení", ANSWER, "<|endoftext|>"]
+
+
+def test_one_answer_of_a_conversation_is_what_it_was(tiny_model: Path) -> None:
+    """Each answer of the one sequence has the labels of a conversation that ends there, but the end of the text."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    (example,) = chat_encoded(tokenizer, tiny_model, 4)
+    for last in (2, 4, 6, 8):
+        ids, labels = encoded(tokenizer, tiny_model, CHAT_ROW[: last + 1])
+        start = sum(label == IGNORED for label in labels)
+        assert labels == [IGNORED] * start + ids[start:]
+        assert example.ids[: len(ids) - 1] == ids[:-1]
+        assert example.labels[start : len(ids) - 1] == labels[start:-1]
+
+
+@pytest.mark.parametrize(
+    ("template", "sequences"),
+    [
+        (
+            "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+            3,
+        ),
+        (
+            "{% for m in messages %}{% if loop.last or m.role != 'assistant' %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+            3,
+        ),
+        (
+            "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+            1,
+        ),
+    ],
+    ids=["no end between turns", "earlier answers left out", "an end after each turn"],
+)
+def test_answers_of_other_templates_each_end(tiny_model: Path, template: str, sequences: int) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = template
+    examples = chat_encoded(tokenizer, tiny_model, 3)
+    assert len(examples) == sequences
+    trained = [[label for label in example.labels if label != IGNORED] for example in examples]
+    assert sum(labels.count(tokenizer.eos_token_id) for labels in trained) == 3
+    text = "".join(map(tokenizer.decode, trained))
+    assert all(text.count(answer) == 1 for answer in ("pintando", "vení", "¡Escúchenlo!"))
+    assert "aprende" not in text
+    assert "llevo" not in text
+    places = (4, 6, 8)[-sequences:]
+    for example, place in zip(examples, places, strict=True):
+        prompt = tokenizer.apply_chat_template(CHAT_ROW[:place], tokenize=False, add_generation_prompt=True)
+        served = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        assert example.ids[: len(served)] == served
 
 
 def test_mask_is_what_trl_makes_of_prompt_and_completion(tiny_model: Path, tmp_path: Path) -> None:
@@ -342,6 +431,7 @@ def test_completion_loss_counts_every_token_once(tiny_model: Path) -> None:
     [
         ("prepared.json", "python -m train prepare"),
         ("line", "train.jsonl, line 2"),
+        ("answers", "train.jsonl, line 2"),
         ("base", "neither a folder nor a Hub id"),
     ],
 )
@@ -352,6 +442,10 @@ def test_bad_input_is_named(broken: str, message: str, tiny_model: Path, tmp_pat
     if broken == "line":
         with (data / "train.jsonl").open("a", encoding="utf-8") as stream:
             stream.write('{"messages": [{"role": "user", "content": "hola"}]}\n')
+    if broken == "answers":
+        row = {"messages": SPEECH.example(ANSWER, field="a", topics="b"), "answers": 2}
+        with (data / "train.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
     base = "no such/model at all" if broken == "base" else str(tiny_model)
     assert main(["sft", "--data", str(data), "--base", base, "--out", str(tmp_path / "run")]) == 2
     assert message in capsys.readouterr().err

@@ -1,9 +1,10 @@
 """Assembles a bundle: base and adapter GGUF, index and prompts, with every file's SHA-256.
 
     python -m train bundle --base F.gguf --adapter charlas=F-LoRA.gguf --index charlas=INDEX --data PREPARED --out BUNDLE
+    python -m train bundle --base F.gguf --adapter preguntas=F2-LoRA.gguf --data PREPARED2 --kind questions --add-to BUNDLE
 
-The folder is written beside OUT and takes its name when it is whole; an older bundle of that name is replaced.
-`assemble` takes any number of adapters, indexes and generators; the command makes a bundle of one generator.
+The folder is written beside BUNDLE and takes its name when it is whole; an older bundle of that name is replaced. The
+first command makes a bundle of one generator, the second adds a generator of the same base to a bundle.
 """
 
 from __future__ import annotations
@@ -18,19 +19,30 @@ from pathlib import Path
 from typing import Any
 
 from space.bundle import MANIFEST, NAME, Bundle, Generator
-from space.files import FileEntry
+from space.files import FileEntry, file_sha256
 from space.prompts import PromptTemplate
 from train.errors import BadOption, BundleOutputTaken, BundlePartInvalid
-from train.lineage import gather, read_prepared
+from train.gguf_facts import GgufFacts
+from train.lineage import gather, read_json, read_prepared, without_machine_paths
 
+REPORT = "report.json"
 MAX_CONTEXT = 4096
 """Default limit in tokens: the key-value cache of Phi-3-mini takes 384 KiB per token, 1.5 GiB here."""
-SAMPLING = {"temperature": 0.8, "top_p": 0.95, "top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1}
+SAMPLING: dict[str, float] = {
+    "temperature": 0.8,
+    "top_p": 0.95,
+    "top_k": 40,
+    "min_p": 0.05,
+    "repeat_penalty": 1.1,
+}
+CAREFUL = {"temperature": 0.5, "repeat_penalty": 1.05}
+"""For questions, which repeat words of the text."""
 
 
 @dataclass(frozen=True)
 class BundleSpec:
-    """What goes into a bundle. `context` None is the model's own, at most MAX_CONTEXT tokens."""
+    """What goes into a bundle. `context` None is the model's own, at most MAX_CONTEXT tokens; `reports` become one
+    report.json, each under its name."""
 
     name: str
     base: Path
@@ -39,51 +51,7 @@ class BundleSpec:
     indexes: dict[str, Path] = field(default_factory=dict)
     context: int | None = None
     lineage: dict[str, Any] = field(default_factory=dict)
-    report: Path | None = None
-
-
-@dataclass(frozen=True)
-class GgufFacts:
-    """What a bundle takes from the metadata of a base GGUF; `context` in tokens."""
-
-    architecture: str
-    chat_template: str
-    context: int
-
-    @classmethod
-    def read(cls, path: Path) -> GgufFacts:
-        """Raises BundlePartInvalid for a file that is no GGUF, or has no chat template or context length."""
-        metadata = _Metadata(path)
-        architecture = metadata.need("general.architecture")
-        context = int(metadata.need(f"{architecture}.context_length"))
-        return cls(architecture, metadata.need("tokenizer.chat_template"), context)
-
-    def check_adapter(self, path: Path) -> None:
-        """Raises BundlePartInvalid for a file that is no adapter of this architecture."""
-        metadata = _Metadata(path)
-        kind, architecture = metadata.need("general.type"), metadata.need("general.architecture")
-        if (kind, architecture) != ("adapter", self.architecture):
-            reason = f"it is a {kind} for {architecture}, an adapter for {self.architecture} is needed"
-            raise BundlePartInvalid(path=path, reason=reason)
-
-
-class _Metadata:
-    def __init__(self, path: Path) -> None:
-        from gguf import GGUFReader
-
-        self.path = path
-        try:
-            self.reader = GGUFReader(path)
-        except (OSError, ValueError, IndexError) as error:
-            raise BundlePartInvalid(path=path, reason=f"it is not a readable GGUF ({error})") from error
-
-    def need(self, key: str) -> str:
-        field = self.reader.get_field(key)
-        if field is None:
-            raise BundlePartInvalid(
-                path=self.path, reason=f"its metadata has no {key}; export it with `train export`"
-            )
-        return str(field.contents())
+    reports: dict[str, Any] = field(default_factory=dict)
 
 
 def assemble(spec: BundleSpec, out: Path) -> Bundle:
@@ -117,7 +85,7 @@ def assemble(spec: BundleSpec, out: Path) -> Bundle:
             generators=spec.generators,
             files={file: FileEntry.of(staging / file) for file in files},
             lineage=spec.lineage,
-            report="report.json" if spec.report else None,
+            report=REPORT if spec.reports else None,
         )
         bundle.write()
         bundle.verify()
@@ -127,13 +95,47 @@ def assemble(spec: BundleSpec, out: Path) -> Bundle:
     return Bundle.load(out, verify=False)
 
 
+def joined(spec: BundleSpec, folder: Path) -> BundleSpec:
+    """The bundle in `folder` with the parts of `spec` added: `assemble` writes it. The name, context and lineage stay;
+    the lineage of each new generator goes to `lineage["generators"]` under its name.
+
+    Raises BundlePartInvalid for another base, BadOption for a name that is taken or a context, or a BundleError.
+    """
+    old = Bundle.load(folder)
+    if file_sha256(spec.base) != (expected := old.files[old.base_file].sha256):
+        reason = f"the bundle's base is {old.base.name} with sha256 {expected}; a bundle has one base"
+        raise BundlePartInvalid(path=spec.base, reason=reason)
+    if spec.context is not None:
+        raise BadOption(option="--context", value=spec.context, reason=f"{folder} has {old.context} tokens")
+    reports = read_json(folder / old.report) if old.report else {}
+    taken = [
+        *({g.name for g in old.generators} & {g.name for g in spec.generators}),
+        *(old.adapters.keys() & spec.adapters.keys()),
+        *(old.indexes.keys() & spec.indexes.keys()),
+        *(reports.keys() & spec.reports.keys()),
+    ]
+    if taken:
+        names = ", ".join(sorted(set(taken)))
+        raise BadOption(option="--name", value=names, reason=f"{folder} has that already; give another name")
+    lineages = old.lineage.get("generators", {}) | {g.name: spec.lineage for g in spec.generators}
+    return BundleSpec(
+        name=old.name,
+        base=old.base,
+        generators=[*old.generators, *spec.generators],
+        adapters={**old.adapters, **spec.adapters},
+        indexes={**old.indexes, **spec.indexes},
+        context=old.context,
+        lineage={**old.lineage, "generators": lineages},
+        reports={**reports, **spec.reports},
+    )
+
+
 def _copy(spec: BundleSpec, staging: Path) -> list[str]:
     """Copies the parts and returns their paths in the bundle. Not hard links: llama.cpp quantizes into an existing
     file in place, which would change the bundle too."""
     sources: dict[str, Path] = {}
     parts = [(f"models/{spec.base.name}", spec.base)]
     parts += [(f"adapters/{path.name}", path) for path in spec.adapters.values()]
-    parts += [("report.json", spec.report)] if spec.report else []
     for name, folder in spec.indexes.items():
         if not (folder / "index.json").is_file():
             raise BundlePartInvalid(
@@ -149,7 +151,10 @@ def _copy(spec: BundleSpec, staging: Path) -> list[str]:
         sources[file] = source
         (staging / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, staging / file)
-    return list(sources)
+    if spec.reports:
+        text = json.dumps(spec.reports, ensure_ascii=False, indent=1) + "\n"
+        (staging / REPORT).write_text(text, encoding="utf-8")
+    return [*sources, *([REPORT] if spec.reports else [])]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,36 +164,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="output of `prepare`: prompts, lineage"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to write")
-    parser.add_argument("--name", help="name of bundle and generator; default: the folder's")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", type=Path, metavar="BUNDLE", help="folder to write")
+    place.add_argument(
+        "--add-to", type=Path, metavar="BUNDLE", help="bundle of this base to add a generator to"
+    )
+    parser.add_argument(
+        "--name", help="name of bundle and generator; default: that of the --out or --data folder"
+    )
     parser.add_argument("--kind", default="speech", choices=("speech", "rag", "questions", "chat"))
     parser.add_argument("--title-es", help="what visitors read in Spanish; default: the name")
     parser.add_argument("--title-en", help="what visitors read in English; default: the name")
     parser.add_argument(
-        "--examples", type=Path, metavar="FILE.json", help='[{"topics": "…", "field": "…", "opening": ""}]'
+        "--examples",
+        type=Path,
+        metavar="FILE.json",
+        help='[{"topics": "…", "field": "…", "opening": ""}], for questions [{"title": "…", "text": "…", "number": "3"}]',
     )
     parser.add_argument("--context", type=int, help=f"tokens; default: the model's, at most {MAX_CONTEXT}")
     parser.add_argument(
         "--words-per-minute", type=int, default=130, help="speaking rate; default: %(default)s"
     )
     parser.add_argument(
+        "--temperature",
+        type=float,
+        help=f"at the page's middle creativity; default: {SAMPLING['temperature']}, for questions {CAREFUL['temperature']}",
+    )
+    parser.add_argument(
         "--threshold", type=float, help="similarity a passage must reach; default: the index's own"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="evaluation report to carry along")
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE.json",
+        help="what was measured: pretraining=pretrain.json, evaluation=evaluation.json; several are one report",
+    )
     parser.add_argument("--license", help="identifier, such as apache-2.0 or cc-by-4.0; the page shows it")
 
 
 def run(args: argparse.Namespace) -> None:
-    bundle = assemble(spec_of(args), args.out)
+    spec = spec_of(args)
+    if args.add_to:
+        spec = joined(spec, args.add_to)
+    folder = args.out or args.add_to
+    bundle = assemble(spec, folder)
     size = sum(entry.size for entry in bundle.files.values())
-    print(
-        f"{args.out}: {bundle.name}, {len(bundle.files)} files, {size:,} bytes. Look at it: python -m space check {args.out}"
-    )
+    names = ", ".join(generator.name for generator in bundle.generators)
+    print(f"{folder}: {bundle.name} ({names}), {len(bundle.files)} files, {size:,} bytes.")
+    print(f"Look at it: python -m space check {folder}")
 
 
 def spec_of(args: argparse.Namespace) -> BundleSpec:
     """The bundle of one generator that the command line describes."""
-    name = args.name or args.out.resolve().name
+    name = args.name or (args.out or args.data).resolve().name
     if not NAME.fullmatch(name):
         raise BadOption(option="--name", value=name, reason="it is made of letters, digits, '.', '_' and '-'")
     adapters, indexes = (dict([_named(text, name)]) if text else {} for text in (args.adapter, args.index))
@@ -199,14 +228,19 @@ def spec_of(args: argparse.Namespace) -> BundleSpec:
         prompts=templates(args.data),
         adapter=next(iter(adapters), None),
         index=next(iter(indexes), None),
-        sampling=SAMPLING,
+        sampling=SAMPLING
+        | (CAREFUL if args.kind == "questions" else {})
+        | ({} if args.temperature is None else {"temperature": args.temperature}),
         words_per_minute=args.words_per_minute,
         threshold=args.threshold,
         examples=_examples(args.examples) if args.examples else [],
+        values=_values(args.data, args.kind),
     )
+    reports = dict(_named(text, Path(text).stem) for text in args.report)
+    measured = {name: without_machine_paths(read_json(path)) for name, path in reports.items()}
     lineage = gather(args.data, [args.base, *adapters.values()])
     lineage |= {"license": args.license} if args.license else {}
-    return BundleSpec(name, args.base, [generator], adapters, indexes, args.context, lineage, args.report)
+    return BundleSpec(name, args.base, [generator], adapters, indexes, args.context, lineage, measured)
 
 
 def templates(data: Path) -> dict[str, PromptTemplate]:
@@ -215,6 +249,17 @@ def templates(data: Path) -> dict[str, PromptTemplate]:
         name: PromptTemplate.from_json(messages)
         for name, messages in read_prepared(data)["templates"].items()
     }
+
+
+def _values(data: Path, kind: str) -> dict[str, str]:
+    """What the prompts of a kind ask for and no visitor gives: of a chat the persona."""
+    if kind != "chat":
+        return {}
+    persona = read_prepared(data).get("options", {}).get("persona")
+    if not isinstance(persona, str):
+        reason = "its options have no persona; prepare it with `train prepare chat`"
+        raise BundlePartInvalid(path=data / "prepared.json", reason=reason)
+    return {"persona": persona}
 
 
 def _named(text: str, default: str) -> tuple[str, Path]:

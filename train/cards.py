@@ -12,6 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from space.bundle import Bundle, Generator
+from space.persona import describe, imitated
+from train.card_figures import figures
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def gguf_card(facts: CardFacts) -> str:
         "```",
         "",
     ]
+    if bundle.report:
+        text += figures(json.loads((bundle.folder / bundle.report).read_text(encoding="utf-8")))
     return _card(data.to_yaml(), text, facts)
 
 
@@ -151,7 +155,14 @@ def index_card(facts: CardFacts) -> str:
 
 
 def _card(front: str, text: list[str], facts: CardFacts) -> str:
-    lines = ["## Where it comes from", "", *_lineage(facts.bundle.lineage), ""]
+    lines = []
+    for generator in imitated(facts.bundle):
+        whom = describe(facts.bundle, generator)
+        lines += [
+            f"The generator `{generator.name}` is a machine that {whom}. It makes up what it writes.",
+            "",
+        ]
+    lines += ["## Where it comes from", "", *_lineage(facts.bundle.lineage), ""]
     if facts.license is None:
         lines += ["The maker has not stated a license.", ""]
     return "\n".join(["---", front.strip(), "---", "", *text, *lines])
@@ -178,7 +189,9 @@ def _index_folder(path: str) -> str:
 def _messages(generator: Generator) -> str:
     template = generator.prompts[generator.kind]
     example = generator.examples[0] if generator.examples else {}
-    values = {name: example.get(name) or f"[{name}]" for name in template.fields}
+    values = {
+        name: generator.values.get(name) or example.get(name) or f"[{name}]" for name in template.fields
+    }
     return json.dumps(template.render(**values), ensure_ascii=False)
 
 

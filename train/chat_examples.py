@@ -2,7 +2,10 @@
 
 The base model's chat template is rendered twice, once for the prompt as it is served (ending where the assistant
 begins) and once for the whole conversation. Trained are the tokens by which the second exceeds the first: the
-answer and its end. An example that is too long is left out and listed, never cut.
+answer and its end. A conversation with several answers to learn (`"answers": n`, the last n of the assistant's) is one
+sequence in which each of them is trained, where every prompt on the way is a beginning of it, token by token, and a
+special token ends every answer; with another template each answer is a sequence with its own prompt. An example that is
+too long is left out and listed, never cut.
 """
 
 from __future__ import annotations
@@ -18,13 +21,14 @@ from train.base_model import Base
 from train.errors import BadExample, BadTemplate, NoChatTemplate, NotPrepared, TooManyDropped
 from train.tokenizer import CHAT_TEMPLATE
 
+GROUNDED = "grounded.jsonl"
 IGNORED = -100
 """The label of a token that is not trained (torch's and transformers' convention)."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """`ids` and `labels`, both of the length of the conversation; labels are IGNORED outside the answer."""
+    """`ids` and `labels`, both of the length of the conversation; labels are IGNORED outside the answers."""
 
     ids: list[int]
     labels: list[int]
@@ -46,12 +50,16 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A folder written by `prepare`: its manifest, conversations by split, and the SHA-256 of both splits."""
+    """A folder written by `prepare`: its manifest, conversations by split, and the SHA-256 of their files.
+
+    `train` ends with the `grounded` conversations that `python -m train ground` added to the folder.
+    """
 
     manifest: dict[str, Any]
     train: list[dict[str, Any]]
     validation: list[dict[str, Any]]
     sha256: str
+    grounded: int = 0
 
 
 def read_prepared(folder: Path) -> Prepared:
@@ -60,11 +68,15 @@ def read_prepared(folder: Path) -> Prepared:
     for path in (manifest, *splits):
         if not path.is_file():
             raise NotPrepared(path=folder, missing=path.name)
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in splits)).hexdigest()
-    train, validation = (_read_lines(path) for path in splits)
+    grounded = [path for path in [folder / GROUNDED] if path.is_file()]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [*splits, *grounded])).hexdigest()
+    train, validation, *added = (_read_lines(path) for path in [*splits, *grounded])
     if not train:
         raise NotPrepared(path=folder, missing="any example in train.jsonl")
-    return Prepared(json.loads(manifest.read_text(encoding="utf-8")), train, validation, digest)
+    more = added[0] if added else []
+    return Prepared(
+        json.loads(manifest.read_text(encoding="utf-8")), [*train, *more], validation, digest, len(more)
+    )
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
@@ -76,9 +88,9 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
             messages = row["messages"]
-            good = len(messages) > 1 and messages[-1]["role"] == "assistant"
+            good = len(messages) > 1 and answer_places(row)[-1] == len(messages) - 1
             good = good and all(isinstance(m["content"], str) and m["content"].strip() for m in messages)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, IndexError):
             good = False
         if not good:
             raise BadExample(path=path.name, line=number)
@@ -113,6 +125,18 @@ def end_tokens(tokenizer: Any, base: Base) -> set[int]:
     return {end for end in ends if end is not None}
 
 
+def answer_places(row: dict[str, Any]) -> list[int]:
+    """Where in `row["messages"]` the answers to learn are: the last `row["answers"]` (1) of the assistant's.
+
+    Raises ValueError where there are not as many, or none is asked for.
+    """
+    places = [n for n, message in enumerate(row["messages"]) if message["role"] == "assistant"]
+    wanted = row.get("answers", 1)
+    if not isinstance(wanted, int) or not 1 <= wanted <= len(places):
+        raise ValueError(f"{wanted!r} of {len(places)} answers")
+    return places[-wanted:]
+
+
 def encode(rows: Iterable[dict[str, Any]], tokenizer: Any, ends: set[int], max_length: int) -> Encoded:
     """Tokenize conversations; an answer whose rendering has no end token gets the tokenizer's end of text.
 
@@ -121,19 +145,37 @@ def encode(rows: Iterable[dict[str, Any]], tokenizer: Any, ends: set[int], max_l
     examples: list[Example] = []
     dropped: list[dict[str, Any]] = []
     for row in rows:
-        ids, start = _tokenize(row["messages"], tokenizer)
-        if not ends.intersection(ids[start:]):
-            ids = [*ids, tokenizer.eos_token_id]
         title = str(row.get("title") or row.get("document") or "")
-        if len(ids) > max_length:
-            dropped.append({"title": title, "tokens": len(ids)})
-        else:
-            examples.append(Example(ids, [IGNORED] * start + ids[start:], title))
+        for ids, labels in _sequences(row, tokenizer, ends):
+            if len(ids) > max_length:
+                dropped.append({"title": title, "tokens": len(ids)})
+            else:
+                examples.append(Example(ids, labels, title))
     return Encoded(examples, dropped)
 
 
-def _tokenize(messages: Sequence[dict[str, str]], tokenizer: Any) -> tuple[list[int], int]:
-    """The ids of the conversation and the position where the answer begins.
+def _sequences(row: dict[str, Any], tokenizer: Any, ends: set[int]) -> list[tuple[list[int], list[int]]]:
+    """Ids and labels of `row`: one sequence, or one for each answer where the template does not allow it."""
+    pieces = [_tokenize(row["messages"][: place + 1], tokenizer, ends) for place in answer_places(row)]
+    ends = ends | {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    whole, start = pieces[-1]
+    labels = [IGNORED] * start + whole[start:]
+    for ids, begin in pieces[:-1]:
+        over = _shared(ids, whole)
+        if over <= begin or not ends.intersection(whole[begin:over]):
+            return [(ids, [IGNORED] * begin + ids[begin:]) for ids, begin in pieces]
+        labels[begin:over] = whole[begin:over]
+    return [(whole, labels)]
+
+
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two sequences have in common at the beginning."""
+    pairs = zip(first, second, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def _tokenize(messages: Sequence[dict[str, str]], tokenizer: Any, ends: set[int]) -> tuple[list[int], int]:
+    """The ids of the conversation, which ends with an answer and its end token, and where the answer begins.
 
     Contents are stripped, as the Space strips what visitors write: the space after a special token would get
     another token in llama.cpp than in transformers.
@@ -154,6 +196,8 @@ def _tokenize(messages: Sequence[dict[str, str]], tokenizer: Any) -> tuple[list[
         ids[: len(before)] != before
     ):  # tokens merge across the border: the prompt's own tokens are what is served
         ids = before + tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"]
+    if not ends.intersection(ids[len(before) :]):
+        ids = [*ids, tokenizer.eos_token_id]
     return ids, len(before)
 
 

@@ -9,17 +9,20 @@ import dataclasses
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
+from train.archives import texts_of
 from train.audit import Audit
 from train.clean import plain_text
 from train.decoding import NotText, decode
-from train.errors import BadFile, NoCorpus
+from train.errors import BadFile, NothingToRead
 from train.tables import TABLES, BadRow, as_list, column, read_rows
 
+Parsed = TypeVar("Parsed")
 TEXTS = (".txt", ".md")
 _NOT_CORPUS = re.compile(r"^(readme|licen[sc]e|changelog|contributing|requirements)\b", re.I)
 _MONTHS = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()  # noqa: SIM905
@@ -75,26 +78,40 @@ class Corpus:
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[Document]:
-        """Documents in the order of their paths and rows. Raises NoCorpus, and BadFile unless `skip_bad`."""
-        files = self._files()
+        """Documents in the order of their paths and rows. Raises NothingToRead, and BadFile unless `skip_bad`."""
+        return self.each(self._documents, TEXTS + TABLES)
+
+    def each(
+        self, parse: Callable[[str, str], Iterable[Parsed]], suffixes: tuple[str, ...]
+    ) -> Iterator[Parsed]:
+        """What `parse(text, name)` gives for each file with one of the `suffixes`, in the order of their paths; with
+        ".zip" among them, also for the files in archives.
+
+        Raises NothingToRead and, when the bytes are no text or `parse` raises NotText, BadFile unless `skip_bad`.
+        """
+        files = self._files(suffixes)
         root = self.source if self.source.is_dir() else self.source.parent
         for path in tqdm(files, desc="reading", unit="file", disable=None):  # None: only on a terminal
             name = path.relative_to(root).as_posix()
             try:
-                documents = list(self._read(path, name))
+                contents = self._contents(path, name, suffixes)
+                parsed = [item for inner, raw in contents for item in parse(self._text(raw, inner), inner)]
             except NotText as error:
                 if not self.skip_bad:
                     raise BadFile(path=path, reason=error) from error
                 self.audit.skipped_file(name, str(error))
                 continue
-            yield from documents
+            yield from parsed
 
-    def _files(self) -> list[Path]:
+    def _files(self, wanted: tuple[str, ...]) -> list[Path]:
+        kinds = ", ".join(wanted)
         if not self.source.exists():
-            raise NoCorpus(path=self.source, found="nothing, the path does not exist")
+            raise NothingToRead(path=self.source, kinds=kinds, found="nothing, the path does not exist")
         if not self.source.is_dir():
-            if self.source.suffix.lower() not in TEXTS + TABLES:
-                raise NoCorpus(path=self.source, found=f"a {self.source.suffix or 'suffixless'} file")
+            if self.source.suffix.lower() not in wanted:
+                raise NothingToRead(
+                    path=self.source, kinds=kinds, found=f"a {self.source.suffix or 'suffixless'} file"
+                )
             return [self.source]
         suffixes: Counter[str] = Counter()
         files = []
@@ -103,7 +120,7 @@ class Corpus:
             if not path.is_file() or any(part.startswith((".", "__MACOSX")) for part in inside.parts):
                 continue
             suffixes[path.suffix.lower() or path.name] += 1
-            if path.suffix.lower() not in TEXTS + TABLES:
+            if path.suffix.lower() not in wanted:
                 self.audit.skipped_file(
                     inside.as_posix(), f"not a kind that is read ({path.suffix or 'no suffix'})"
                 )
@@ -113,22 +130,32 @@ class Corpus:
                 files.append(path)
         if not files:
             found = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(8)) or "no files"
-            raise NoCorpus(path=self.source, found=found)
+            raise NothingToRead(path=self.source, kinds=kinds, found=found)
         return files
 
-    def _read(self, path: Path, name: str) -> Iterator[Document]:
-        raw = path.read_bytes()
+    def _contents(self, path: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+        if path.suffix.lower() == ".zip":
+            inside = tuple(suffix for suffix in suffixes if suffix != ".zip")
+            yield from texts_of(path, name, inside, self.audit)
+        else:
+            yield name, path.read_bytes()
+
+    def _text(self, raw: bytes, name: str) -> str:
         self._hash.update(f"{name}\0{len(raw)}\0".encode() + raw)
         decoded = decode(raw)
         self.audit.kept("files read", name)
         if decoded.encoding not in ("utf-8", "utf-8-sig"):
             self.audit.repaired(f"encoding: {decoded.encoding} read as such", name)
         self.audit.repaired("double encodings undone (Ã³ → ó)", name, decoded.repaired)
-        if path.suffix.lower() in TEXTS:
-            yield _from_text(plain_text(decoded.text, self.audit, name), name)
+        return decoded.text
+
+    def _documents(self, text: str, name: str) -> Iterator[Document]:
+        suffix = Path(name).suffix.lower()
+        if suffix in TEXTS:
+            yield _from_text(plain_text(text, self.audit, name), name)
             return
         try:
-            rows = list(read_rows(decoded.text, path.suffix.lower()))
+            rows = list(read_rows(text, suffix))
         except BadRow as error:
             raise NotText(str(error)) from error
         for number, row in rows:

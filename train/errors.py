@@ -30,6 +30,11 @@ class NoCorpus(OradorError):
     es = "{path}: no hay corpus. Dé una carpeta con .txt o .md, o un archivo .csv, .tsv, .jsonl o .json. Hay: {found}."
 
 
+class NothingToRead(NoCorpus):
+    en = "{path}: nothing to read. Give a folder with {kinds} files, or one such file. Found: {found}."
+    es = "{path}: no hay nada que leer. Dé una carpeta con archivos {kinds}, o un archivo así. Hay: {found}."
+
+
 class BadFile(OradorError):
     en = "{path}: {reason}. Correct it or take it out, or leave such files out with --skip-bad."
     es = "{path}: {reason}. Corríjalo o quítelo, o deje fuera estos archivos con --skip-bad."
@@ -95,9 +100,23 @@ class PublishFailed(OradorError):
     es = "Falló la publicación en {repo}: {reason}"
 
 
+class ConsentNotInLineage(OradorError):
+    """A chat that imitates a person, and nothing in the bundle says that this person agreed."""
+
+    en = "the generator {name} imitates {persona}, and its lineage has no consent: nothing was pushed. Prepare the chat with its --consent file, train and bundle it again"
+    es = "el generador {name} imita a {persona} y en su linaje no consta el consentimiento: no se ha subido nada. Prepare el chat con su archivo de --consent y vuelva a entrenar y a empaquetar"
+
+
+class PersonalDataFound(OradorError):
+    """What `train prepare chat` would have masked is in a text that would be pushed."""
+
+    en = "the texts of the generator {name}, which imitates a person, hold personal data ({kinds}): nothing was pushed. Look at its examples and passages; if it may be published, give --with-personal-data {name}"
+    es = "en los textos del generador {name}, que imita a una persona, hay datos personales ({kinds}): no se ha subido nada. Revise sus ejemplos y fragmentos; si se pueden publicar, dé --with-personal-data {name}"
+
+
 class RepoIsPublic(OradorError):
-    en = "{repo} exists and is public, and --private was given: nothing was pushed. Make it private in its settings, or choose another --repo."
-    es = "{repo} existe y es público, y se pidió --private: no se ha subido nada. Hágalo privado en su configuración o elija otro --repo."
+    en = "{repo} exists and is public, and it is to be private (--private, or a chat without --public): nothing was pushed. Make it private in its settings, or choose another --repo."
+    es = "{repo} existe y es público, y tiene que ser privado (--private, o un chat sin --public): no se ha subido nada. Hágalo privado en su configuración o elija otro --repo."
 
 
 class TagTaken(OradorError):
@@ -185,3 +204,33 @@ class NotEnoughDisk(OradorError):
 class NoRagTemplate(OradorError):
     en = "{path} was prepared by a recipe without a RAG prompt, so that no passages can be added to it."
     es = "{path} se preparó con una receta sin plantilla RAG; no se le pueden añadir fragmentos."
+
+
+class AnswerTooLong(OradorError):
+    en = "A conversation has {tokens} tokens and the model's context {context}. Prepare shorter examples, or evaluate with a larger --context."
+    es = "Una conversación tiene {tokens} tokens y el contexto del modelo {context}. Prepare ejemplos más cortos o evalúe con un --context mayor."
+
+
+class NothingToEvaluate(OradorError):
+    en = "{path} holds no conversation. Give the test.jsonl of an output of `python -m train prepare`."
+    es = "{path} no contiene ninguna conversación. Dé el test.jsonl de una salida de `python -m train prepare`."
+
+
+class ConsentNeeded(OradorError):
+    en = "To imitate a person, their consent is needed in writing: {path} is not there. Give it with --consent FILE: JSON, or lines of `key: value`, with persona, agreed_by, date (YYYY-MM-DD) and statement. docs/corpus.md has an example."
+    es = "Para imitar a una persona hace falta su consentimiento por escrito: no está {path}. Délo con --consent ARCHIVO: JSON, o líneas `clave: valor`, con persona, agreed_by, date (AAAA-MM-DD) y statement. docs/corpus.md tiene un ejemplo."
+
+
+class BadConsent(OradorError):
+    en = "{path} is no consent that can be used: {reason}."
+    es = "{path} no es un consentimiento que sirva: {reason}."
+
+
+class PersonaNeeded(OradorError):
+    en = 'Choose whom to imitate in {path} with --persona "NAME". Most messages: {authors}.'
+    es = 'Elija a quién imitar en {path} con --persona "NOMBRE". Más mensajes: {authors}.'
+
+
+class PersonaNotFound(OradorError):
+    en = '"{persona}" wrote nothing in {path}, or may be several people. Give --persona as the export writes the name. Most messages: {authors}.'
+    es = "«{persona}» no escribió nada en {path}, o puede ser varias personas. Dé --persona como lo escribe la exportación. Más mensajes: {authors}."

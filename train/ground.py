@@ -1,10 +1,13 @@
 """Teaches a model to use retrieved passages: adds RAG conversations to prepared speeches.
 
-    python -m train ground DIR --out DIR/grounded.jsonl [--words 90] [--seed 0]
+    python -m train ground DIR [--words 90] [--share 0.4] [--answer-words N] [--seed 0]
 
-For each training example of `prepare` with a RAG template: a context of up to four passages in random order, then
-the same answer. One passage holds sentences of the answer itself, so that copying from the context pays; others come
-from other parts of the same document, and one from another document, so that a passage off the topic is left aside.
+Writes DIR/grounded.jsonl, which `python -m train sft --data DIR` trains on too.
+
+For each training example of `prepare` with a RAG template: a context of up to five passages in random order, then
+the same answer. One or two hold sentences of the answer itself, so that copying from the context pays; two come from
+other parts of the same document, and one from another document, so that a passage off the topic is left aside. A small
+model learns to use its context only where nearly all of the answer stands there: `--share 0.9 --answer-words 110`.
 """
 
 from __future__ import annotations
@@ -18,17 +21,27 @@ from typing import Any
 
 from index.passages import sentences, split
 from space.prompts import PromptTemplate, format_context
+from train.chat_examples import GROUNDED
 from train.errors import NoRagTemplate
 
-OWN_SHARE = 0.4
-"""Share of the answer's sentences that the context shows."""
+OWN_PASSAGES = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DIR", help="an output of `prepare`")
-    parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
     parser.add_argument(
         "--words", type=int, default=90, help="words of a passage, as the index will have them"
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.4,
+        help="share of the answer's sentences that the context shows (0.4)",
+    )
+    parser.add_argument(
+        "--answer-words",
+        type=int,
+        help="words of an answer, at most: an excerpt of a longer one (whole answers)",
     )
     parser.add_argument("--limit", type=int, help="examples to take, at random (all)")
     parser.add_argument("--seed", type=int, default=0)
@@ -43,18 +56,25 @@ def run(args: argparse.Namespace) -> None:
     examples = [json.loads(line) for line in lines]
     rng = random.Random(args.seed)
     chosen = rng.sample(examples, min(args.limit or len(examples), len(examples)))
-    grounder = Grounder(examples, PromptTemplate.from_json(templates["rag"]), args.words)
-    with args.out.open("w", encoding="utf-8") as file:
+    grounder = Grounder(examples, PromptTemplate.from_json(templates["rag"]), args)
+    out = args.data / GROUNDED
+    part = out.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
         for example in chosen:
             file.write(json.dumps(grounder.ground(example, rng), ensure_ascii=False) + "\n")
-    print(f"{len(chosen)} conversations with context in {args.out}")
+    part.replace(out)
+    print(f"{len(chosen)} conversations with context in {out}")
 
 
 class Grounder:
     """Finds the passages of a context for an example."""
 
-    def __init__(self, examples: list[dict[str, Any]], template: PromptTemplate, words: int) -> None:
-        self.template, self.words = template, words
+    def __init__(
+        self, examples: list[dict[str, Any]], template: PromptTemplate, args: argparse.Namespace
+    ) -> None:
+        """`args` has `words`, `share` and `answer_words`."""
+        self.template, self.words = template, args.words
+        self.share, self.answer_words = args.share, args.answer_words
         self.by_document: dict[str, list[str]] = defaultdict(list)
         for example in examples:
             self.by_document[example["document"]].append(example["messages"][-1]["content"])
@@ -62,10 +82,11 @@ class Grounder:
 
     def ground(self, example: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         """The example with the RAG prompt in place of its own."""
-        answer = example["messages"][-1]["content"]
+        whole = example["messages"][-1]["content"]
+        answer = rng.choice(split(whole, self.answer_words).pieces).strip() if self.answer_words else whole
         passages = [
-            self._own(answer, rng),
-            *self._siblings(example["document"], answer, rng),
+            *self._own(answer, rng),
+            *self._siblings(example["document"], whole, rng),
             self._stranger(example, rng),
         ]
         passages = [passage for passage in passages if passage]
@@ -74,10 +95,11 @@ class Grounder:
         topics = example["values"]["topics"]
         return example | {"messages": self.template.example(answer, context=context, topics=topics)}
 
-    def _own(self, answer: str, rng: random.Random) -> str:
+    def _own(self, answer: str, rng: random.Random) -> list[str]:
         parts = [s for paragraph in answer.split("\n\n") for s in sentences(paragraph)]
-        taken = sorted(rng.sample(range(len(parts)), max(1, round(len(parts) * OWN_SHARE))))
-        return split(" ".join(parts[n].strip() for n in taken), self.words).pieces[0].strip()
+        taken = sorted(rng.sample(range(len(parts)), max(1, round(len(parts) * self.share))))
+        pieces = split(" ".join(parts[n].strip() for n in taken), self.words).pieces
+        return [piece.strip() for piece in pieces[:OWN_PASSAGES]]
 
     def _siblings(self, document: str, answer: str, rng: random.Random) -> list[str]:
         others = [text for text in self.by_document[document] if text != answer]

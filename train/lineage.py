@@ -48,8 +48,11 @@ def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
     training: dict[str, Any] = {}
     for path in ggufs:
         if (path.parent / "export.json").is_file():
-            exported = export_record(path)["lineage"]
-            training = {"base": exported["base"], **training, **(exported["run"] or {})}
+            record = export_record(path)
+            kinds = {PurePosixPath(entry["path"]).name: entry.get("kind") for entry in record["files"]}
+            # A base is exported beside its adapter, and its record tells of a run that the base had no part in.
+            run = None if kinds.get(path.name) == "base" else record["lineage"]["run"]
+            training = {"base": record["lineage"]["base"], **training, **(run or {})}
     _check_same_data(training.get("data") or {}, prepared, data)
     lineage = {
         **{key: prepared[key] for key in ("corpus_sha256", "recipe", "recipe_version")},

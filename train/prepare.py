@@ -21,6 +21,7 @@ from train.report import build, to_markdown
 from train.split import (
     SPLITS,
     assign,
+    assign_latest,
     drop_exact_duplicates,
     drop_repeated_paragraphs,
     drop_shared_paragraphs,
@@ -91,10 +92,13 @@ def prepare(recipe: Recipe, corpus: Corpus, args: argparse.Namespace) -> tuple[l
     audit = corpus.audit
     documents = drop_exact_duplicates(drop_repeated_paragraphs(recipe.documents(corpus, args), audit), audit)
     groups = group_near_duplicates(documents)
-    for group in groups.near_duplicates:
-        ids = " ~ ".join(documents[index].id for index in group)
-        audit.kept("near-duplicate documents, together in one split", ids, len(group))
-    assign(documents, groups, args.seed)
+    if getattr(recipe, "IN_ORDER", False):
+        documents = assign_latest(documents, groups, audit)
+    else:
+        for group in groups.near_duplicates:
+            ids = " ~ ".join(documents[index].id for index in group)
+            audit.kept("near-duplicate documents, together in one split", ids, len(group))
+        assign(documents, groups, args.seed)
     examples = recipe.examples(drop_shared_paragraphs(documents, audit), args, audit)
     if not examples:
         hint = (
@@ -145,5 +149,6 @@ def _document_json(document: Document) -> dict[str, object]:
         "source": document.source,
         "date": document.date,
         "speaker": document.speaker,
+        "topics": document.topics,
         "split": document.split,
     }

@@ -2,9 +2,12 @@
 
     python -m train pretrain FOLDER[=MILLIONS] ... --out runs/mini --minutes 60 [--resume]
 
+A folder holds .txt or .md files or is an output of `prepare`; MILLIONS is the most millions of characters to take.
+
 Random crops of one token stream; Muon for the matrices of the layers, AdamW for embeddings and norms; warm-up,
-plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, half of every batch are training
-conversations (`--examples`, the JSONL that `prepare` writes) in the chat format that the model will serve. Every
+plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, every second row is of training
+conversations (`--examples`, the JSONL files that `prepare` and `ground` write, each with its shares of the draws) in the
+chat format that the model will serve, none of a held-out document. Every
 few minutes it evaluates bits per character on held-out documents and writes a checkpoint. `OUT/model` is a
 transformers folder that `train sft` and `train export` take as `--base`.
 """
@@ -24,6 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from train.card_figures import pretrained_card
+from train.errors import NoCorpus
+from train.ngram import KneserNey
 from train.pretrain_data import Prepared, Source, describe, prepare
 from train.tokenizer import END_OF_TEXT, copy_tokenizer
 
@@ -46,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokens", type=float, metavar="MILLIONS", help="tokens to read in all, instead of a time"
     )
     parser.add_argument(
-        "--examples", type=Path, nargs="*", default=[], help="JSONL conversations for the last part"
+        "--examples",
+        type=Examples.parse,
+        nargs="*",
+        default=[],
+        metavar="JSONL[=SHARES]",
+        help="conversations for the last part; how often each file is drawn from (1)",
     )
     parser.add_argument(
         "--examples-from", type=float, default=0.6, help="share of the training before they come in"
@@ -65,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train and save. Raises NoCorpus where a folder holds no text."""
+    """Train and save. Raises NoCorpus where a folder holds no text or a file no conversation."""
     data = prepare(args.sources, args.vocabulary, args.out / "data")
     print(json.dumps(data.counts, ensure_ascii=False, indent=1))
     trainer = Trainer(args, data)
@@ -73,6 +84,24 @@ def run(args: argparse.Namespace) -> None:
         trainer.load()
     trainer.train()
     trainer.save_model()
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A JSONL file of conversations and how often to draw from it, relative to the others."""
+
+    path: Path
+    shares: float = 1
+
+    @property
+    def name(self) -> str:
+        """The file with its folder: no path of the maker's machine is published."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Examples:
+        path, _, shares = text.partition("=")
+        return cls(Path(path), float(shares or 1))
 
 
 @dataclass
@@ -97,23 +126,32 @@ class Trainer:
         self.tokenizer = AutoTokenizer.from_pretrained(args.out / "data")
         self.end = self.tokenizer.convert_tokens_to_ids(END_OF_TEXT)
         self.examples = self._load_examples()
+        shares = np.array([source.shares for source in args.examples])
+        self.shares = shares / shares.sum()
         torch.manual_seed(args.seed)
         self.model = build_model(args, self.end).to(self.device)
-        self.forward = torch.compile(self.model) if self.device == "cuda" else self.model
+        on_gpu = self.device == "cuda"
+        self.body = torch.compile(self.model.model) if on_gpu else self.model.model
+        # Chunks are 10 % faster on a CPU; torch cannot compile them.
+        self.chunks = None if on_gpu else torch.nn.LinearCrossEntropyOptions()
         self.optimizers = make_optimizers(self.model)
         self.progress = Progress()
         self.parameters = sum(p.numel() for p in self.model.parameters())
-        print(
-            f"{self.parameters / 1e6:.1f} M parameters on {self.device}, {len(self.examples)} conversations"
-        )
+        print(f"{self.parameters / 1e6:.1f} M parameters on {self.device}")
 
-    def _load_examples(self) -> list[np.ndarray]:
-        """The conversations as token ids, without those made from held-out documents."""
-        lines = [line for path in self.args.examples for line in path.read_text("utf-8").splitlines()]
-        examples = [e for e in map(json.loads, lines) if e.get("document") not in self.data.heldout]
-        chats = [self.tokenizer.apply_chat_template(e["messages"], tokenize=False) for e in examples]
-        ids = self.tokenizer(chats, add_special_tokens=False)["input_ids"] if chats else []
-        return [np.array(chat, dtype=np.int64) for chat in ids]
+    def _load_examples(self) -> list[list[np.ndarray]]:
+        """The conversations of each file as token ids, without those made from held-out documents."""
+        heldout, files = self.data.heldout_names, []
+        for source in self.args.examples:
+            examples = map(json.loads, source.path.read_text("utf-8").splitlines())
+            kept = [e["messages"] for e in examples if e.get("document") not in heldout]
+            if not kept:
+                raise NoCorpus(path=source.path, found="no conversation of a document that is not held out")
+            chats = self.tokenizer.apply_chat_template(kept, tokenize=False)
+            ids = self.tokenizer(chats, add_special_tokens=False)["input_ids"]
+            files.append([np.array(chat, dtype=np.int64) for chat in ids])
+            print(f"{len(kept)} conversations of {source.name}, {sum(map(len, ids)) / 1e6:.2f} M tokens")
+        return files
 
     @property
     def done(self) -> float:
@@ -141,7 +179,8 @@ class Trainer:
         """Random conversations one after the other, the last one cut where the row ends."""
         parts: list[np.ndarray] = []
         while sum(map(len, parts)) < length:
-            parts.append(self.examples[int(rng.integers(len(self.examples)))])
+            file = self.examples[rng.choice(len(self.examples), p=self.shares)]
+            parts.append(file[int(rng.integers(len(file)))])
         return np.concatenate(parts)[:length]
 
     def loss(self, rows: torch.Tensor) -> torch.Tensor:
@@ -149,8 +188,10 @@ class Trainer:
         import torch
 
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
-            logits = self.forward(input_ids=rows[:, :-1], use_cache=False).logits
-        return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
+            hidden = self.body(input_ids=rows[:, :-1], use_cache=False).last_hidden_state.flatten(0, 1)
+            return torch.nn.functional.linear_cross_entropy(
+                hidden, self.model.lm_head.weight, rows[:, 1:].flatten(), options=self.chunks
+            )
 
     def train(self) -> None:
         last_checkpoint, started = self.progress.seconds, time.monotonic()
@@ -191,9 +232,11 @@ class Trainer:
         )
 
     def _evaluate(self, loss: float) -> None:
-        bits = bits_per_character(
-            self.model, self.tokenizer, [*self.data.heldout.values()], self.args.sequence
-        )
+        by_source = {
+            source: bits_per_character(self.model, self.tokenizer, texts, self.args.sequence)
+            for source, texts in self.data.evaluated().items()
+        }
+        bits = sum(by_source.values()) / len(by_source)
         p = self.progress
         p.rows.append(
             {
@@ -202,9 +245,10 @@ class Trainer:
                 "minutes": p.seconds / 60,
                 "loss": loss,
                 "bits_per_character": bits,
+                **by_source,
             }
         )
-        print(f"       held out: {bits:.3f} bits per character", flush=True)
+        print(f"       held out: {bits:.3f} bits per character {by_source}", flush=True)
 
     def save(self) -> None:
         """Write OUT/checkpoint.pt, whole or not at all, and the loss curve so far."""
@@ -229,29 +273,43 @@ class Trainer:
         self.progress = Progress(**state["progress"])
 
     def save_model(self) -> None:
-        """Write OUT/model (transformers folder, float16) and OUT/pretrain.json (what it was trained on, how well)."""
+        """Write OUT/model (transformers folder, float16, model card) and OUT/pretrain.json (what it read, how well)."""
         import torch
         import transformers
 
         out = self.args.out / "model"
         self.model.to(torch.float16).save_pretrained(out)
         copy_tokenizer(self.args.out / "data", out)
-        heldout = "\n\n".join(self.data.heldout.values())
         settings = {k: v for k, v in vars(self.args).items() if isinstance(v, int | float)}
         card = {
             "parameters": self.parameters,
             "sources": describe(self.args.sources),
+            "examples": {source.name: source.shares for source in self.args.examples},
             "data": self.data.counts,
             "settings": settings,
             "tokens_trained": self.progress.tokens,
             "curve": self.progress.rows,
             "bits_per_character": self.progress.rows[-1]["bits_per_character"],
-            "xz_bits_per_character": 8 * len(lzma.compress(heldout.encode(), preset=9)) / len(heldout),
+            "held_out": self._held_out(),
             "libraries": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
-        (self.args.out / "pretrain.json").write_text(
-            json.dumps(card, ensure_ascii=False, indent=1, default=str), "utf-8"
-        )
+        (self.args.out / "pretrain.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), "utf-8")
+        (out / "README.md").write_text(pretrained_card(card), "utf-8")
+
+    def _held_out(self) -> dict[str, dict[str, float]]:
+        """By source: characters evaluated, and their bits per character by the model, a 5-gram model and xz -9."""
+        baseline, result = KneserNey(self.data.tokens, self.args.vocabulary), {}
+        for source, texts in self.data.evaluated().items():
+            together = "\n\n".join(texts)
+            ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+            bits = sum(-np.log2(baseline.probabilities(np.array([self.end, *text]))).sum() for text in ids)
+            result[source] = {
+                "characters": sum(map(len, texts)),
+                "model": self.progress.rows[-1][source],
+                "5-gram": float(bits / sum(map(len, texts))),
+                "xz -9": 8 * len(lzma.compress(together.encode(), preset=9)) / len(together),
+            }
+        return result
 
 
 def build_model(args: argparse.Namespace, end: int) -> Any:
@@ -300,17 +358,15 @@ def learning_rate(done: float) -> float:
     return max(0.05, min(1.0, (1 - done) / (1 - DECAY_FROM)))
 
 
-def bits_per_character(
-    model: Any, tokenizer: Any, texts: list[str], window: int, characters: int = 200_000
-) -> float:
-    """Mean bits per character over the beginnings of `texts` (evenly, `characters` in all), read in `window` tokens."""
+def bits_per_character(model: Any, tokenizer: Any, texts: list[str], window: int) -> float:
+    """Mean bits per character of `texts`, read in windows of `window` tokens."""
     import torch
 
-    share, bits, read = characters // len(texts), 0.0, 0
+    bits, read = 0.0, 0
     end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
     device = next(model.parameters()).device
     with torch.inference_mode():
-        for ids, length in _windows(tokenizer, [t[:share] for t in texts], window, end):
+        for ids, length in _windows(tokenizer, texts, window, end):
             rows = torch.tensor([ids], device=device)
             logits = model(input_ids=rows[:, :-1], use_cache=False).logits[0].float()
             bits += float(torch.nn.functional.cross_entropy(logits, rows[0, 1:], reduction="sum")) / math.log(

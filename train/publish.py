@@ -1,13 +1,14 @@
 """Publishes a bundle on the Hugging Face Hub: one atomic commit and one tag in each of up to three repositories.
 
-    python -m train publish BUNDLE --repo me/charlas --adapter RUN/adapter [--private] [--license apache-2.0]
+    python -m train publish BUNDLE --repo me/charlas --adapter RUN/adapter [--private | --public] [--license apache-2.0]
 
     me/charlas-lora     model: the adapter for PEFT
     me/charlas-index    dataset: the indexes
     me/charlas-gguf     model: base and adapters as GGUF, and bundle.json, which pins the index by its revision
 
 The GGUF repository comes last, so a bundle.json on the Hub never names what is not there. The command prints what
-ORADOR_BUNDLE takes. Publishing the same bundle again makes no commit. The token comes from HF_TOKEN or `hf auth login`,
+ORADOR_BUNDLE takes. Publishing the same bundle again makes no commit. A bundle with a chat that imitates a person is refused
+without a consent in its lineage, and private unless --public is given. The token comes from HF_TOKEN or `hf auth login`,
 the Hub from HF_ENDPOINT.
 """
 
@@ -18,12 +19,14 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from space.bundle import MANIFEST, Bundle
+from space.bundle import MANIFEST, Bundle, Generator
 from space.files import REPO, FileEntry, HubSource
+from space.persona import consent_of, imitated
 from train.cards import CardFacts, adapter_card, gguf_card, index_card
-from train.errors import BadOption, BundlePartInvalid
+from train.errors import BadOption, BundlePartInvalid, ConsentNotInLineage, PersonalDataFound
 from train.hub_commit import Commit, Content, push
 from train.lineage import read_json, without_machine_paths
+from train.personal_data import personal_data
 
 ADAPTER_FILES = (
     "adapter_model*.safetensors",
@@ -38,12 +41,18 @@ ADAPTER_FILES = (
 
 @dataclass(frozen=True)
 class PublishSpec:
-    """What to publish and as what. `repo` is the stem of the names; `adapters` maps names to PEFT folders."""
+    """What to publish and as what. `repo` is the stem of the names; `adapters` maps names to PEFT folders.
+
+    `public` makes a chat's repositories public, which are private without it; `with_personal_data` names the generators
+    that imitate a person and whose texts may hold personal data.
+    """
 
     bundle: Path
     repo: str
     adapters: dict[str, Path] = field(default_factory=dict)
     private: bool = False
+    public: bool = False
+    with_personal_data: frozenset[str] = frozenset()
     license: str | None = None
     language: str = "es"
     base_model: str | None = None
@@ -52,12 +61,13 @@ class PublishSpec:
 
 @dataclass(frozen=True)
 class Published:
-    """The commits that were made; `reference` is what ORADOR_BUNDLE takes."""
+    """The commits that were made, whether privately; `reference` is what ORADOR_BUNDLE takes."""
 
     gguf: Commit
     index: Commit | None
     adapters: dict[str, Commit]
     not_pushed: list[str]
+    private: bool
 
     @property
     def reference(self) -> str:
@@ -65,26 +75,41 @@ class Published:
 
 
 def publish(spec: PublishSpec) -> Published:
-    """Pushes a verified bundle. Raises BadOption, a BundleError, or one of the errors of `train.hub_commit.push`."""
+    """Pushes a verified bundle.
+
+    Raises BadOption, ConsentNotInLineage, PersonalDataFound, a BundleError, or one of the errors of `train.hub_commit.push`.
+    """
     if not REPO.fullmatch(spec.repo):
         raise BadOption(
             option="--repo", value=spec.repo, reason="it is owner/name, from which the names are made"
         )
     bundle = Bundle.load(spec.bundle)
+    for generator in imitated(bundle):
+        _check_persona(bundle, generator, spec)
+    private = spec.private or (bool(imitated(bundle)) and not spec.public)
     facts = _facts(spec, bundle)
     adapters: dict[str, Commit] = {}
     not_pushed: list[str] = []
     for name, folder in spec.adapters.items():
         files, left = _adapter_files(folder, facts.base_model)
         files["README.md"] = adapter_card(facts, name).encode()
-        adapters[name] = push(Commit(facts.adapters[name], "model", facts.tag), files, spec.private)
+        adapters[name] = push(Commit(facts.adapters[name], "model", facts.tag), files, private)
         not_pushed += left
     index = None
     if facts.index:
-        index = push(Commit(facts.index, "dataset", facts.tag), _index_files(bundle, facts), spec.private)
+        index = push(Commit(facts.index, "dataset", facts.tag), _index_files(bundle, facts), private)
         bundle = _pin(bundle, index)
-    commit = push(Commit(facts.gguf, "model", facts.tag), _gguf_files(bundle, facts), spec.private)
-    return Published(commit, index, adapters, not_pushed)
+    commit = push(Commit(facts.gguf, "model", facts.tag), _gguf_files(bundle, facts), private)
+    return Published(commit, index, adapters, not_pushed, private)
+
+
+def _check_persona(bundle: Bundle, generator: Generator, spec: PublishSpec) -> None:
+    if consent_of(bundle, generator) is None:
+        raise ConsentNotInLineage(name=generator.name, persona=generator.values["persona"])
+    found = personal_data(bundle, generator) if generator.name not in spec.with_personal_data else {}
+    if found:
+        kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(found.items()))
+        raise PersonalDataFound(name=generator.name, kinds=kinds)
 
 
 def _facts(spec: PublishSpec, bundle: Bundle) -> CardFacts:
@@ -163,7 +188,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapter", action="append", default=[], metavar="[NAME=]RUN/adapter", help="PEFT folder"
     )
-    parser.add_argument("--private", action="store_true", help="make the repositories private")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument(
+        "--private",
+        action="store_true",
+        help="make the repositories private (those of a chat are so without it)",
+    )
+    who.add_argument(
+        "--public", action="store_true", help="make them public although a chat imitates a person"
+    )
+    parser.add_argument(
+        "--with-personal-data",
+        action="append",
+        default=[],
+        metavar="GENERATOR",
+        help="publish this chat although its texts hold personal data (repeatable)",
+    )
     parser.add_argument("--license", help="such as apache-2.0 or cc-by-4.0; default: the bundle's")
     parser.add_argument("--language", default="es", help="of the texts; default: %(default)s")
     parser.add_argument("--base-model", metavar="OWNER/NAME", help="the base on the Hub; default: as trained")
@@ -181,6 +221,8 @@ def run(args: argparse.Namespace) -> None:
         repo=args.repo.removesuffix("-gguf"),
         adapters=adapters,
         private=args.private,
+        public=args.public,
+        with_personal_data=frozenset(args.with_personal_data),
         license=args.license,
         language=args.language,
         base_model=args.base_model,
@@ -191,10 +233,12 @@ def run(args: argparse.Namespace) -> None:
         print(f"{commit.kind:8}{commit.repo}  {commit.revision}  tag {commit.tag}")
     if missing := sorted(set(bundle.adapter_files) - set(adapters)):
         print(f"adapters published as GGUF only (give --adapter NAME=RUN/adapter): {', '.join(missing)}")
+    if done.private and not args.private:
+        print("private, since a chat imitates a person (--public makes them public)")
     if done.not_pushed:
         print(f"not pushed: {', '.join(done.not_pushed)}")
     if args.space:
-        space = push_space(args.space, done.reference, args.private)
+        space = push_space(args.space, done.reference, done.private)
         print(f"space   {space.repo}  {space.revision}")
     print(f"ORADOR_BUNDLE={done.reference}")
 

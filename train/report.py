@@ -20,7 +20,7 @@ def build(
     args: argparse.Namespace, corpus: Corpus, documents: Sequence[Document], examples: Sequence[Example]
 ) -> dict[str, Any]:
     """All figures of one preparation, as JSON values."""
-    lengths = [len(example.answer.split()) for example in examples]
+    lengths = [len(example.learnt.split()) for example in examples]
     counts = {
         "documents": _by_split([document.split for document in documents]),
         "examples": _by_split([example.document.split for example in examples]),
@@ -42,7 +42,7 @@ def build(
         },
         "samples": [
             {
-                "prompt": example.template.render(**example.values)[-1]["content"],
+                "prompt": example.template.render(example.history, **example.values)[-1]["content"],
                 "answer": shorten(example.answer, 300),
                 "document": example.document.id,
             }
@@ -79,6 +79,9 @@ def to_markdown(report: dict[str, Any]) -> str:
         lines += [f"- `{_cell(row['file'])}`: {_cell(row['reason'])}" for row in report["skipped_files"]]
     if report["tables"].get("labels"):
         lines += _labels(report["tables"]["labels"])
+    for name, rows in report["tables"].items():
+        if rows and name != "labels":
+            lines += _table(name, rows)
     lines += ["", "## Examples", ""]
     for sample in report["samples"]:
         lines += [
@@ -118,6 +121,21 @@ def _labels(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _table(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Any other table of a recipe; its columns are the keys of the first row."""
+    lines = [
+        "",
+        f"## {name.capitalize()}",
+        "",
+        "| " + " | ".join(rows[0]) + " |",
+        "|" + "---|" * len(rows[0]),
+    ]
+    lines += ["| " + " | ".join(_cell(value) for value in row.values()) + " |" for row in rows[:_LABEL_ROWS]]
+    if len(rows) > _LABEL_ROWS:
+        lines.append(f"\n{len(rows) - _LABEL_ROWS} more rows in report.json.")
+    return lines
+
+
 def _by_split(splits: list[str]) -> dict[str, int]:
     return {split: splits.count(split) for split in SPLITS}
 
@@ -150,5 +168,5 @@ def _spread(examples: Sequence[Example], number: int) -> list[Example]:
     return list(examples[::step][:number])
 
 
-def _cell(text: str) -> str:
+def _cell(text: object) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;").replace("`", "'")

@@ -209,6 +209,7 @@ def _data_lineage(inputs: Inputs) -> dict[str, Any]:
     return {
         **{name: inputs.prepared.manifest.get(name) for name in names},
         "sha256": inputs.prepared.sha256,
+        "grounded": inputs.prepared.grounded,
         "max_length": inputs.max_length,
         "dropped": {"train": inputs.train.dropped, "validation": inputs.validation.dropped},
     }

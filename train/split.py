@@ -18,6 +18,8 @@ from train.corpus import Document
 
 SPLITS = ("train", "validation", "test")
 FRACTIONS = {"validation": 0.05, "test": 0.05}
+LATEST = {"validation": 0.05, "test": 0.1}
+"""Of documents in the order of time, which are short: what is measured needs more of them."""
 SHINGLE = 5  # words
 PERMUTATIONS = 128
 THRESHOLD = 0.5  # Jaccard similarity of shingles
@@ -123,6 +125,29 @@ def assign(documents: Sequence[Document], groups: Groups, seed: int) -> None:
             group = min(left, key=len)
             _put(documents, group, split)
             left.remove(group)
+
+
+def assign_latest(documents: Sequence[Document], groups: Groups, audit: Audit) -> list[Document]:
+    """Sets the splits of documents that come in the order of time: the last 10 % are test, the 5 % before validation (at
+    least one each from three on), the rest train. A near-duplicate of a later split's document is left out."""
+    sizes = {split: max(1, round(part * len(documents))) for split, part in LATEST.items()}
+    if len(documents) < len(SPLITS):
+        sizes = dict.fromkeys(LATEST, 0)
+    end = len(documents)
+    for document in documents:
+        document.split = "train"
+    for split, size in reversed(sizes.items()):
+        for document in documents[end - size : end]:
+            document.split = split
+        end -= size
+    left_out: set[int] = set()
+    for group in groups.near_duplicates:
+        latest = max(SPLITS.index(documents[index].split) for index in group)
+        early = [index for index in group if SPLITS.index(documents[index].split) < latest]
+        ids = " ~ ".join(documents[index].id for index in group)
+        audit.dropped(f"near-duplicates of a document of {SPLITS[latest]}", ids, len(early))
+        left_out.update(early)
+    return [document for index, document in enumerate(documents) if index not in left_out]
 
 
 def drop_shared_paragraphs(documents: Sequence[Document], audit: Audit) -> list[Document]:

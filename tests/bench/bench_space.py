@@ -20,7 +20,8 @@ from typing import Any
 from gradio_client import Client
 
 from space.bundle import Bundle
-from space.engine import LocalEngine, Request
+from space.engine import Request
+from space.local_engine import LocalEngine
 from space.native import Sampling
 from space.settings import EMBEDDED, available_cores
 from tests.space_app import running_app

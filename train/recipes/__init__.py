@@ -3,7 +3,8 @@
 `python -m train prepare RECIPE --help` shows a recipe's options. A recipe module has: a docstring (its first line is
 the help), `VERSION: int`, `TEMPLATES: dict[str, PromptTemplate]` (what the bundle carries), `add_arguments(parser)`,
 `documents(corpus, args) -> list[Document]` (clean, one voice each) and
-`examples(documents, args, audit) -> list[Example]`.
+`examples(documents, args, audit) -> list[Example]`. `IN_ORDER = True` says that the documents come in the order of time,
+so that the latest are held out.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import pkgutil
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from space.prompts import PromptTemplate
+from space.prompts import Message, PromptTemplate
 from train.audit import Audit
 from train.corpus import Corpus, Document
 
 
 @dataclass(frozen=True)
 class Example:
-    """A template, its values and the answer, and where they came from; `derived` names values no metadata gave."""
+    """A template, its values and the answer, and where they came from; `derived` names values no metadata gave,
+    `history` are the turns of the conversation before."""
 
     template: PromptTemplate
     values: dict[str, str]
@@ -30,10 +32,18 @@ class Example:
     derived: list[str] = field(default_factory=list)
     part: int = 1
     parts: int = 1
+    history: list[Message] = field(default_factory=list)
+
+    @property
+    def learnt(self) -> str:
+        """All that the model is to say in it: the assistant's turns."""
+        earlier = [turn["content"] for turn in self.history if turn["role"] == "assistant"]
+        return "\n".join([*earlier, self.answer])
 
     def to_json(self) -> dict[str, object]:
         return {
-            "messages": self.template.example(self.answer, **self.values),
+            "messages": self.template.example(self.answer, self.history, **self.values),
+            "answers": 1 + sum(turn["role"] == "assistant" for turn in self.history),
             "values": self.values,
             "document": self.document.id,
             "title": self.document.title,
