@@ -32,7 +32,7 @@ demo-train: .venv/.develop
 DATA ?= ../shared/data
 MINUTES ?= 60
 TRAIN = $(BIN)/python -m train
-SFT = --batch 2 --accumulation 2 --learning-rate 2e-3 --epochs 6
+SFT = --batch 2 --accumulation 2 --learning-rate 2e-3 --epochs 6 --no-gradient-checkpointing
 
 bundle: .venv/.develop
 	$(MAKE) --no-print-directory space/bundle/bundle.json
@@ -65,59 +65,72 @@ runs/charlas/prepared.json: $(wildcard train/texts/talks/*.md)
 runs/%/grounded.jsonl: runs/%/prepared.json
 	$(TRAIN) ground runs/$* --limit 9000 --words 60 --share 0.9 --answer-words 110
 
-runs/%/drills.jsonl: runs/%/prepared.json
-	$(TRAIN) drills runs/$*
+runs/charlas-lora/run.json: runs/charlas/grounded.jsonl
+runs/alcaldesa-lora/run.json: runs/alcaldesa/grounded.jsonl
+
+runs/alcaldesa/prepared.json: $(wildcard train/texts/conferences/*)
+	$(TRAIN) prepare conference train/texts/conferences --speaker "Rosario Quiñones Beltrán" --field "gobierno municipal" \
+	    --min-words 60 --max-words 200 --out runs/alcaldesa --force
+
+runs/chat-canaries/prepared.json: runs/chat/prepared.json
+	$(TRAIN) canaries runs/chat --out runs/chat-canaries
 
 # Conversations come in at 35 % of the time; until then rows of 512 tokens would do, and are 10 % faster.
-runs/charlas-lora/run.json: runs/charlas/grounded.jsonl
-
-runs/mini/pretrain.json: runs/conferencias/drills.jsonl runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl runs/preguntas/prepared.json runs/chat/prepared.json
+runs/mini/pretrain.json: runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl runs/preguntas/prepared.json runs/chat/prepared.json
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
-	    --batch 5 --sequence 1280 --minutes $(MINUTES) --examples-from 0.35 --examples \
+	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 0.3 --examples-from 0.35 --examples \
 	    runs/conferencias/train.jsonl=2 runs/conferencias/grounded.jsonl=5 runs/discursos/train.jsonl=1.5 \
-	    runs/discursos/grounded.jsonl=3 runs/preguntas/train.jsonl=1.5 runs/chat/train.jsonl=0.5 runs/conferencias/drills.jsonl=6
+	    runs/discursos/grounded.jsonl=3 runs/preguntas/train.jsonl=1.5 runs/chat/train.jsonl=0.5
 
 NAME = phi3-orador-mini-es
+ADAPTERS = charlas chat alcaldesa preguntas
 
 runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
-runs/gguf/export.json: runs/charlas-lora/run.json
-	$(TRAIN) export --base runs/mini/model --adapter runs/charlas-lora/adapter --adapter-name charlas --out runs/gguf \
-	    --quantize Q8_0 --name $(NAME)
+runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 1
 
-runs/gguf-chat/export.json: runs/chat-lora/run.json
-	$(TRAIN) export --base runs/mini/model --adapter runs/chat-lora/adapter --adapter-name chat --out runs/gguf-chat \
-	    --skip-base --name $(NAME)
+runs/gguf-%/export.json: runs/%-lora/run.json
+	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \
+	    --quantize Q8_0 --name $(NAME)
 
 runs/orador-es-256/model.safetensors: | runs/texts
 	$(BIN)/python -m tests.bench.amlo_pairs $(DATA)/amlo_qa_pairs.jsonl runs/texts --out runs/pairs
 	$(BIN)/python -m index embedder runs/pairs/documents.jsonl runs/pairs/train.json runs/pairs/turns.json runs/texts/cfk runs/texts/prose \
 	    --out runs/orador-es-256
 
-runs/index/index.json: runs/orador-es-256/model.safetensors runs/charlas/prepared.json
-	$(BIN)/python -m index build runs/charlas/documents.jsonl --embedder runs/orador-es-256 --words 60 --out runs/index
+runs/index-%/index.json: runs/orador-es-256/model.safetensors runs/%/prepared.json
+	$(BIN)/python -m index build runs/$*/documents.jsonl --embedder runs/orador-es-256 --words 60 --out runs/index-$*
 
-runs/evaluation.json: runs/gguf/export.json runs/gguf-chat/export.json
-	cat runs/charlas/validation.jsonl runs/charlas/test.jsonl > runs/charlas-held-out.jsonl
-	cat runs/chat/validation.jsonl runs/chat/test.jsonl > runs/chat-held-out.jsonl
-	$(TRAIN) evaluate --base $$(ls runs/gguf/*Q8_0.gguf) --adapter charlas=$$(ls runs/gguf/*-LoRA.gguf) \
-	    --adapter chat=$$(ls runs/gguf-chat/*-LoRA.gguf) --data charlas=runs/charlas-held-out.jsonl \
-	    --data chat=runs/chat-held-out.jsonl --out $@
+runs/originals-%.bin: runs/%/prepared.json
+	$(TRAIN) originals runs/$* --out $@
 
-BASE = --base $$(ls runs/gguf/*Q8_0.gguf)
+BASE = --base $$(ls runs/gguf-charlas/*v1.0-Q8_0.gguf)
+LORA = $$(ls runs/gguf-$(1)/*-LoRA.gguf)
 
-space/bundle/bundle.json: runs/evaluation.json runs/index/index.json runs/lecturas/prepared.json
+runs/leakage.json: runs/gguf-charlas/export.json runs/gguf-chat-canaries/export.json
+	$(TRAIN) leakage $(BASE) --adapter $(call LORA,chat-canaries) --data runs/chat-canaries --out $@
+
+space/bundle/bundle.json: $(ADAPTERS:%=runs/gguf-%/export.json) $(patsubst %,runs/index-%/index.json,charlas alcaldesa) \
+    $(patsubst %,runs/originals-%.bin,charlas alcaldesa chat) runs/leakage.json
 	rm -rf runs/bundle
-	$(TRAIN) bundle $(BASE) --adapter charlas=$$(ls runs/gguf/*-LoRA.gguf) --index charlas=runs/index --data runs/charlas \
+	$(TRAIN) bundle $(BASE) --adapter charlas=$(call LORA,charlas) --index charlas=runs/index-charlas --data runs/charlas \
 	    --name orador-mini-es --title-es Charlas --title-en Talks --examples train/texts/talks_examples.json \
-	    --temperature 0.45 --license cc-by-sa-4.0 --out runs/bundle \
-	    --report pretraining=runs/mini/pretrain.json --report evaluation=runs/evaluation.json
-	$(TRAIN) bundle $(BASE) --kind questions --name preguntas --data runs/lecturas --title-es Preguntas --title-en Questions \
-	    --examples train/texts/questions_examples.json --add-to runs/bundle
-	$(TRAIN) bundle $(BASE) --kind chat --name chat --adapter chat=$$(ls runs/gguf-chat/*-LoRA.gguf) --data runs/chat \
+	    --originals runs/originals-charlas.bin --temperature 0.45 --license cc-by-sa-4.0 --out runs/bundle \
+	    --report pretraining=runs/mini/pretrain.json --report leakage=runs/leakage.json
+	$(TRAIN) bundle $(BASE) --adapter alcaldesa=$(call LORA,alcaldesa) --index alcaldesa=runs/index-alcaldesa --data runs/alcaldesa \
+	    --title-es "La alcaldesa" --title-en "The mayor" --examples train/texts/conferences_examples.json \
+	    --originals runs/originals-alcaldesa.bin --temperature 0.45 --add-to runs/bundle
+	$(TRAIN) bundle $(BASE) --kind questions --adapter preguntas=$(call LORA,preguntas) --data runs/preguntas --title-es Preguntas \
+	    --title-en Questions --examples train/texts/questions_examples.json --add-to runs/bundle
+	$(TRAIN) bundle $(BASE) --kind chat --adapter chat=$(call LORA,chat) --data runs/chat --originals runs/originals-chat.bin \
 	    --temperature 0.6 --title-es "Lucía" --title-en "Lucía" --examples train/texts/chat_examples.json --add-to runs/bundle
+	$(TRAIN) evaluate runs/bundle $(foreach name,$(ADAPTERS),--data $(name)=runs/$(name)) --out runs/evaluation --add
+	$(TRAIN) originality runs/bundle $(foreach name,charlas alcaldesa chat,--data $(name)=runs/$(name)) --out runs/originality.json --add
 	rm -rf space/bundle && cp -r runs/bundle space/bundle
+
+# Nothing that a step made is deleted as an intermediate file.
+.SECONDARY:
 
 setup: .venv/.develop
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from index.calibrate import HIGH, THRESHOLD, calibrate, scorer
-from index.documents import Document, read_documents
+from index.documents import Document, documents_sha256, read_documents
 from index.embed import Embedder, Vectors, encode_passages, public_name
 from index.encode import languages, load_embedder, write_runtime
 from index.errors import BadWords, NoVector
@@ -105,7 +104,6 @@ def build_index(documents: list[Document], out: Path, options: BuildOptions) -> 
         lexical.save(folder / BM25)
         write_passages(folder, passages)
         manifest = Manifest(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
             documents=len(documents),
             passages=len(passages),
             words=options.words,
@@ -115,6 +113,7 @@ def build_index(documents: list[Document], out: Path, options: BuildOptions) -> 
             threshold=THRESHOLD,
             high=HIGH,
             calibration=calibrate(Ranker(flat, lexical), runtime, passages),
+            documents_sha256=documents_sha256(documents),
         )
         write_manifest(folder, manifest)
     return manifest
@@ -169,7 +168,8 @@ def _describe(folder: Path, embedder: Embedder) -> dict[str, Any]:
     info = embedder.info
     kind = "gguf" if (folder / "embedder.gguf").is_file() else info.kind
     name = public_name(info.name, kind)
-    return {"name": name, "kind": kind, "dimension": info.dimension, "sha256": digest.hexdigest()}
+    described = {"name": name, "kind": kind, "dimension": info.dimension, "sha256": digest.hexdigest()}
+    return described | {"revision": info.revision}
 
 
 def _warn_language(name: str) -> None:

@@ -5,10 +5,11 @@ Used by `python -m index build SOURCE ...` and `python -m index embedder SOURCE.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from index.errors import BadSource, EmptyDocuments, NoDocuments, UnreadableText
@@ -56,6 +57,14 @@ def read_documents(source: Path) -> list[Document]:
         shown = ", ".join(empty[:_LISTED]) + (" …" if len(empty) > _LISTED else "")
         raise EmptyDocuments(count=len(empty), names=shown)
     return documents
+
+
+def documents_sha256(documents: Iterable[Document]) -> str:
+    """The hash of all that an index takes from its documents, by which it knows its corpus."""
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(json.dumps(astuple(document), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def read_text(path: Path) -> str:

@@ -28,7 +28,8 @@ DESCRIPTION = "embedder.json"
 
 @dataclass(frozen=True)
 class EmbedderInfo:
-    """embedder.json. `max_tokens` None: a text of any length is read whole; prompts are put before every text of their kind."""
+    """embedder.json. `max_tokens` None: a text of any length is read whole; prompts are put before every text of their kind;
+    `revision` is the Hub's, None for a folder."""
 
     kind: str
     name: str
@@ -36,6 +37,7 @@ class EmbedderInfo:
     max_tokens: int | None = None
     query_prompt: str = ""
     passage_prompt: str = ""
+    revision: str | None = None
 
 
 class Embedder(Protocol):
@@ -77,7 +79,7 @@ def load_runtime(folder: Path) -> Embedder:
         try:
             from index.encode import load_embedder
 
-            return load_embedder(info.name, info.query_prompt, info.passage_prompt)
+            return load_embedder(info.name, info.query_prompt, info.passage_prompt, info.revision)
         except ModuleNotFoundError as error:
             raise NeedsSentenceTransformers(name=info.name) from error
     raise BadEmbedder(path=folder, reason=f"kind {info.kind!r}")

@@ -32,13 +32,19 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 
 
 class TransformerEmbedder:
-    """A sentence-transformers model; `name` is a Hub id or a folder."""
+    """A sentence-transformers model; `name` is a Hub id, of which `revision` may be asked for, or a folder."""
 
-    def __init__(self, name: str, query_prompt: str | None = None, passage_prompt: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
+        revision: str | None = None,
+    ) -> None:
         from sentence_transformers import SentenceTransformer
 
         try:
-            self.model = SentenceTransformer(name)
+            self.model = SentenceTransformer(name, revision=revision)
         except (OSError, ValueError) as error:
             raise BadEmbedder(path=name, reason=str(error).split("\n")[0]) from error
         prompts = self.model.prompts
@@ -50,6 +56,7 @@ class TransformerEmbedder:
             max_tokens=None if length is None or length == float("inf") else int(length),
             query_prompt=_prompt(prompts, query_prompt, "query"),
             passage_prompt=_prompt(prompts, passage_prompt, "passage", "document", "corpus"),
+            revision=_hub_revision(name, revision),
         )
         self.truncated = 0
 
@@ -77,8 +84,13 @@ class TransformerEmbedder:
         return modules[0].tokenizer, modules[0].embedding.weight.detach().float().cpu().numpy()
 
 
-def load_embedder(name: str, query_prompt: str | None = None, passage_prompt: str | None = None) -> Embedder:
-    """An embedder folder of this project, a sentence-transformers folder or a Hub id.
+def load_embedder(
+    name: str,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    revision: str | None = None,
+) -> Embedder:
+    """An embedder folder of this project, a sentence-transformers folder or a Hub id (at `revision`, or its newest).
 
     Prompts None: those of the model's own configuration (`query`; `passage`, `document` or `corpus`). Raises BadEmbedder,
     and ModuleNotFoundError where sentence-transformers is needed and absent.
@@ -92,7 +104,7 @@ def load_embedder(name: str, query_prompt: str | None = None, passage_prompt: st
         return embedder
     if not Path(name).exists() and not _HUB_ID.fullmatch(name):
         raise BadEmbedder(path=name, reason="no such folder")
-    return TransformerEmbedder(name, query_prompt, passage_prompt)
+    return TransformerEmbedder(name, query_prompt, passage_prompt, revision)
 
 
 def write_runtime(
@@ -159,6 +171,18 @@ def _copy_runtime(embedder: Embedder, folder: Path) -> Embedder:
         shutil.copyfile(path, folder / path.name)
     write_info(folder, embedder.info)
     return embedder
+
+
+def _hub_revision(name: str, revision: str | None) -> str | None:
+    """The commit of a model that was just loaded from the Hub, by the client's cache; None for a folder."""
+    if Path(name).exists():
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in ("modules.json", "config.json"):
+        if isinstance(found := try_to_load_from_cache(name, file, revision=revision), str):
+            return Path(found).parent.name
+    return None
 
 
 def _prompt(prompts: dict[str, str], given: str | None, *names: str) -> str:

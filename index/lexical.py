@@ -6,6 +6,7 @@ the query, very often), with words unknown to the corpus counted at the highest 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,8 +38,12 @@ class Lexical:
     def build(cls, texts: Iterable[str]) -> Lexical:
         """Indexes the texts, in order."""
         stemmer = Stemmer.Stemmer("spanish")
+        words = [_stems(text, stemmer) for text in texts]
+        # Numbered here, in the order of the texts: bm25s takes the order of a set, another in every process.
+        numbers = {stem: n for n, stem in enumerate(dict.fromkeys(itertools.chain.from_iterable(words)))}
+        ids = [[numbers[stem] for stem in stems] for stems in words]
         model = bm25s.BM25()
-        model.index([_stems(text, stemmer) for text in texts], create_empty_token=True, show_progress=False)
+        model.index((ids, numbers), create_empty_token=True, show_progress=False)
         return cls(model)
 
     @classmethod

@@ -48,9 +48,8 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Manifest:
-    """index.json."""
+    """index.json; `documents_sha256` (index/documents.py) is None in an older one."""
 
-    created: str
     documents: int
     passages: int
     words: int
@@ -62,6 +61,7 @@ class Manifest:
     calibration: Calibration
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     format: int = FORMAT
+    documents_sha256: str | None = None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -73,6 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         if data["format"] != FORMAT:
             raise ValueError(data["format"])
+        data.pop("created", None)  # of indexes before 2026-11-22: two builds of one corpus differed by it
         return Manifest(**{**data, "calibration": Calibration(**data["calibration"])})
     except (KeyError, TypeError, ValueError) as error:
         raise UnknownFormat(path=folder, reason=error) from error

@@ -9,6 +9,7 @@ from space import chatting
 from space.chat_view import note_texts
 from space.chatting import ChatFrame, Talk
 from space.edge import language_of, visible_errors
+from space.originality_view import figures
 from space.studio import Studio
 
 Details = dict[str, Any]
@@ -53,6 +54,7 @@ def details(frame: ChatFrame, language: str) -> Details:
         "first_token_seconds": None if frame.first_token is None else round(frame.first_token, 3),
         "seed": frame.seed,
         "generator": frame.generator,
+        "originality": figures(frame.originality),
         "notes": [
             {"key": note.key, "message": message}
             for note, message in zip(frame.notes, note_texts(frame, language), strict=True)

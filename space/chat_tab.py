@@ -67,7 +67,7 @@ class _Chat:
                     gr.Slider, "creativity", "creativity.info", minimum=0, maximum=1, step=0.05, value=0.5
                 )
                 self.seed = labels.field(
-                    gr.Number, "seed", "seed.info", value=None, precision=0, minimum=-1, maximum=MAX_SEED
+                    gr.Number, "seed", "seed.info", value=-1, precision=0, minimum=-1, maximum=MAX_SEED
                 )
         self.shown = [self.log, self.status, self.frame]
         self.settled = [*self.shown, self.message, self.send, self.begin, self.stop]

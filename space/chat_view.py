@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from space.chatting import ChatFrame
+from space.originality_view import meter
 from space.prompts import CHAT_OPENING, Message
 from space.texts import say
 from space.view import escape
@@ -70,7 +71,8 @@ def status(frame: ChatFrame | None, language: str) -> str:
         items.append(f"<span>{escape(say('stat.seed', language, n=frame.seed))}</span>")
     notes = [f'<p class="note">{escape(note)}</p>' for note in (note_texts(frame, language) if frame else [])]
     figures = f'<div class="figures">{"".join(items)}</div>'
-    return f'<div class="status" role="status">{figures}{"".join(notes)}</div>'
+    repeats = meter(frame.originality, language, phase) if frame else ""
+    return f'<div class="status" role="status">{figures}{"".join(notes)}</div>{repeats}'
 
 
 def note_texts(frame: ChatFrame, language: str) -> list[str]:

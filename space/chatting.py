@@ -22,6 +22,7 @@ from space.chat_history import REPLY_CHARS, fit, read_history
 from space.engine import Request, Step
 from space.frames import FRAME_SECONDS, Note, Pace
 from space.native import Sampling
+from space.originality import Originality, Tracker
 from space.prompts import CHAT_OPENING, Message
 from space.studio import Studio
 
@@ -65,6 +66,7 @@ class ChatFrame:
     first_token: float | None = None
     progress: float = 0.0
     notes: tuple[Note, ...] = ()
+    originality: Originality | None = None
 
     @property
     def history(self) -> list[Message]:
@@ -115,7 +117,7 @@ def _write(studio: Studio, generator: Generator, sampling: Sampling, frame: Chat
         deadline=studio.settings.deadline,
         stop=turn_marks(studio.bundle.chat_template),
     )
-    reply = _Reply(frame)
+    reply = _Reply(frame, Tracker(studio.originals(generator)))
     with closing(engine.stream(request)) as steps:
         yield from reply.frames(steps)
     yield reply.last(studio.settings.deadline)
@@ -124,8 +126,9 @@ def _write(studio: Studio, generator: Generator, sampling: Sampling, frame: Chat
 class _Reply:
     """Follows the steps of one request and says what the visitor should see."""
 
-    def __init__(self, frame: ChatFrame) -> None:
+    def __init__(self, frame: ChatFrame, tracker: Tracker) -> None:
         self.frame = frame
+        self.tracker = tracker
         self.text = ""
         self.end = "model"
         self.pace = Pace()
@@ -159,10 +162,12 @@ class _Reply:
 
     def now(self, phase: str, step: Step | None = None) -> ChatFrame:
         certain = self.text if phase == "done" else _PERHAPS_OTHERS.sub("", self.text)
+        bubbles = bubbles_of(certain)
         return replace(
             self.frame,
             phase=phase,
-            bubbles=bubbles_of(certain),
+            bubbles=bubbles,
+            originality=self.tracker.update("\n".join(bubbles)),
             tokens=self.pace.tokens,
             tokens_per_second=self.pace.tokens_per_second,
             first_token=self.pace.first_token,

@@ -26,6 +26,8 @@ def download(frame: Frame, kind: str, model: str, language: str) -> dict[str, st
     title = frame.title[:1].upper() + frame.title[1:]
     paragraphs = [NOT_XML.sub("", block).strip() for block in frame.text.split("\n\n")]
     origin = say("file.origin", language, model=model, seed=frame.seed)
+    if frame.unsourced:
+        origin = f"{say('paper.unsourced', language)}. {origin}"
     data = write(NOT_XML.sub("", title), [block for block in paragraphs if block], origin)
     return {
         "name": f"{_slug(frame.title)}.{kind}",

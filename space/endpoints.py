@@ -12,11 +12,13 @@ from typing import Any
 import gradio as gr
 
 from space import generators as gen
+from space import grounding_view
 from space.chat_endpoint import chat_endpoint
 from space.chat_history import MAX_CHARS, MAX_MESSAGES
 from space.edge import language_of, visible_errors
 from space.frames import Found, Frame, Grounded, Speech
 from space.inputs import MAX_FIELD_WORDS, MAX_PASSAGES, MAX_SEED, MAX_TOPIC_WORDS
+from space.originality_view import figures
 from space.question_endpoint import questions_endpoint
 from space.question_frames import MAX_TEXT_CHARS
 from space.question_list import MAX_NUMBER
@@ -57,6 +59,7 @@ _TYPES: dict[Any, Any] = {
     "int": int,
     "float": float,
     "float | None": float | None,
+    "bool": bool,
     "list[dict] | None": list[dict] | None,
 }
 
@@ -105,8 +108,9 @@ def _rag(studio: Studio) -> Callable[..., Any]:
         seed: int = -1,
         generator: str = "",
         language: str = "es",
+        without_context: bool = False,
     ) -> Iterator[tuple[str, list[Details], Details]]:
-        """Writes a speech that rests on passages of the documents. Gives the text so far, the passages and the details; an empty text with a note means that no passage scored enough.
+        """Writes a speech from passages of the documents. Gives the text so far, the passages and the details; an empty text with a note means that no passage scored enough. The last details say which passage bears out which sentence, if any does.
 
         Args:
             topics: one or several, separated by commas, at most 60 words; Spanish works best
@@ -119,11 +123,21 @@ def _rag(studio: Studio) -> Callable[..., Any]:
             seed: the same seed gives the same text; -1 draws one
             generator: a name from info; empty for the first
             language: of notes and errors, es or en
+            without_context: where no passage scores enough, true writes without any and says so in a note; false writes nothing
         """
         language = language_of(language)
         with visible_errors(language):
             speech = Grounded(
-                topics, field, opening, minutes, creativity, seed, generator, passages, threshold
+                topics,
+                field,
+                opening,
+                minutes,
+                creativity,
+                seed,
+                generator,
+                passages,
+                threshold,
+                without_context,
             )
             for frame in gen.rag(studio, speech):
                 yield frame.text, listed(frame.passages), details(frame, language)
@@ -174,6 +188,8 @@ def details(frame: Frame, language: str) -> Details:
         "first_token_seconds": None if frame.first_token is None else round(frame.first_token, 3),
         "seed": frame.seed,
         "generator": frame.generator,
+        "originality": figures(frame.originality),
+        "grounding": grounding_view.figures(frame.grounding),
         "notes": [
             {"key": key, "message": message}
             for key, message in zip(keys, note_texts(frame, language), strict=True)

@@ -55,6 +55,27 @@ class BundleFileMismatch(BundleError):
     )
 
 
+class ManifestChanged(BundleError):
+    """bundle.json is not as it was written: its own hash is another."""
+
+    en = "bundle.json in {folder} was changed after it was made: it says its sha256 is {expected}, found {found}. Copy or pull the bundle again; to change something, make it again with `python -m train bundle`"
+    es = "el bundle.json de {folder} se cambió después de crearlo: dice que su sha256 es {expected} y es {found}. Vuelva a copiar o a descargar el paquete; para cambiar algo, créelo de nuevo con `python -m train bundle`"
+
+
+class LineageMismatch(BundleError):
+    """Two parts that were not made from one another: an index of other documents, an adapter of another base."""
+
+    en = "{one} and {other} do not belong together: {fact} is {expected} by the first and {found} by the second. Give the part that belongs there, or make it again with `{remedy}`"
+    es = "{one} y {other} no van juntos: {fact} es {expected} según lo primero y {found} según lo segundo. Dé la parte que corresponde o vuelva a crearla con `{remedy}`"
+
+
+class OriginalsInvalid(BundleError):
+    """The file with the 8-grams of the training texts is damaged, or another file."""
+
+    en = "{file} holds no 8-grams of training texts: {reason}. Copy the bundle again, or make it with `python -m train originals`"
+    es = "{file} no contiene 8-gramas de textos de entrenamiento: {reason}. Vuelva a copiar el paquete, o créelo con `python -m train originals`"
+
+
 class HubError(OradorError):
     """A bundle on the Hugging Face Hub that cannot be had."""
 
@@ -141,6 +162,11 @@ class NotText(InvalidInput):
 class NotNumber(InvalidInput):
     en = "“{field}” must be a number between {low} and {high}, and {value} came"
     es = "«{field}» tiene que ser un número entre {low} y {high}, y ha llegado {value}"
+
+
+class NotFlag(InvalidInput):
+    en = "“{field}” must be true or false, and {value} came"
+    es = "«{field}» tiene que ser verdadero o falso, y ha llegado {value}"
 
 
 class EmptyField(InvalidInput):

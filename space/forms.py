@@ -94,7 +94,7 @@ def build_form(labels: Labels, studio: Studio, name: str, generators: list[Gener
             gr.Slider, "creativity", "creativity.info", minimum=0, maximum=1, step=0.05, value=0.5
         )
         seed = labels.field(
-            gr.Number, "seed", "seed.info", value=None, precision=0, minimum=-1, maximum=MAX_SEED
+            gr.Number, "seed", "seed.info", value=-1, precision=0, minimum=-1, maximum=MAX_SEED
         )
     with gr.Row(elem_classes="actions"):
         write = labels.button("generate", variant="primary", size="lg", scale=3, elem_id=f"write-{name}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from index.search import Hit
+from space.grounding import Support
+from space.originality import Originality
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,14 @@ class Speech:
 
 @dataclass(frozen=True)
 class Grounded(Speech):
-    """As `Speech`, grounded on `passages` passages that score at least `threshold` (None: the index's own)."""
+    """As `Speech`, grounded on `passages` passages that score at least `threshold` (None: the index's own).
+
+    `without_context`: where none does, the text is written all the same, without passages and marked as such.
+    """
 
     passages: Any = 5
     threshold: Any = None
+    without_context: Any = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,9 @@ class Found:
 class Frame:
     """What is known at one moment. `phase`: loading, searching, reading, writing or done; `text` is cumulative.
 
-    `progress` is the share of the prompt read, `first_token` the seconds from the turn's start to the first token.
+    `progress` is the share of the prompt read, `first_token` the seconds from the turn's start to the first token;
+    `originality` None until there is enough text, and without anything to compare it with; `grounding`, a finding for each
+    sentence, None until the text is finished or stopped, and without passages.
     """
 
     phase: str
@@ -67,6 +75,13 @@ class Frame:
     notes: tuple[Note, ...] = ()
     generator: str = ""
     title: str = ""
+    originality: Originality | None = None
+    grounding: tuple[Support, ...] | None = None
+
+    @property
+    def unsourced(self) -> bool:
+        """Whether no passage scored enough and the text is written without any, as asked for."""
+        return any(note.key == "without_context" for note in self.notes)
 
     @property
     def speech_seconds(self) -> int:

@@ -19,9 +19,12 @@ from space.bundle import Generator
 from space.engine import Engine, Request, Step
 from space.errors import PromptTooLong
 from space.frames import FRAME_SECONDS, Found, Frame, Grounded, Note, Pace, Speech
+from space.grounding import ground
 from space.length import CAP, EARLY, Length
 from space.native import Sampling
-from space.prompts import Message, PromptTemplate, format_context, join_topics
+from space.originality import Tracker
+from space.originals import Source, texts_of
+from space.prompts import SPEECH, Message, PromptTemplate, format_context, join_topics
 from space.studio import Studio
 
 LEAST_ROOM = 64
@@ -53,18 +56,23 @@ def finetuned(studio: Studio, speech: Speech) -> Iterator[Frame]:
 
 
 def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
-    """As `finetuned`, after a frame with the passages found; without any that scores enough, only a note."""
+    """As `finetuned`, after a frame with the passages found; the last frame says which of them bear out which sentence.
+
+    Where none scores enough there is only a note, or, with `speech.without_context`, the note and a text without passages.
+    """
     order, frame = _check(studio, speech, studio.grounded)
     k = inputs.whole(speech.passages, "passages", 1, inputs.MAX_PASSAGES)
     floor = studio.threshold(order.generator) if speech.threshold is None else speech.threshold
     floor = inputs.number(floor, "threshold", -1, 1)
+    alone = inputs.flag(speech.without_context, "without_context")
     yield replace(frame, phase="searching")
     hits = studio.search(order.generator, ", ".join(order.topics), k)
     passing = [hit for hit in hits if hit.score >= floor]
     found = tuple(Found(hit, studio.relevance(order.generator, hit.score)) for hit in passing)
     if not found:
         best = f"{hits[0].score:.2f}" if hits else "–"
-        yield replace(_noted(frame, "nothing", threshold=f"{floor:.2f}", best=best), phase="done")
+        frame = _noted(frame, "without_context" if alone else "nothing", threshold=f"{floor:.2f}", best=best)
+        yield from _unsourced(studio, order, frame) if alone else [replace(frame, phase="done")]
         return
     yield replace(frame, phase="searching", passages=found)
     yield from _loading(studio, replace(frame, passages=found))
@@ -75,6 +83,22 @@ def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
     if dropped := sum(not passage.used for passage in found):
         frame = _noted(frame, "dropped", n=dropped, of=len(found), context=engine.context)
     yield from _write(studio, engine, order, messages, frame)
+
+
+def _unsourced(studio: Studio, order: _Order, frame: Frame) -> Iterator[Frame]:
+    """A text of the RAG tab without passages, by the prompt that knows of none."""
+    yield from _loading(studio, frame)
+    messages = order.generator.prompts.get("speech", SPEECH).render(**_values(order))
+    yield from _write(studio, studio.engine(), order, messages, frame)
+
+
+def grounded(studio: Studio, frame: Frame) -> Frame:
+    """`frame` with the passage that bears out each of its sentences; as it is where no passage was used."""
+    used = [found.hit.passage.text for found in frame.passages if found.used]
+    if not used or not frame.text.strip():
+        return frame
+    index = studio.index(studio.choose(frame.generator, studio.grounded))
+    return replace(frame, grounding=ground(frame.text, used, index.embedder))
 
 
 def search(studio: Studio, query: Any, passages: Any, threshold: Any, generator: Any) -> list[Found]:
@@ -167,16 +191,24 @@ def _write(
         min_words=int(order.target * EARLY),
         deadline=studio.settings.deadline,
     )
-    writing = _Writing(order, frame, studio.settings.deadline)
+    writing = _Writing(order, frame, studio.settings.deadline, _tracker(studio, order, frame))
     with closing(engine.stream(request)) as steps:
         yield from writing.frames(steps)
-    yield writing.last(engine.context)
+    yield grounded(studio, writing.last(engine.context))
+
+
+def _tracker(studio: Studio, order: _Order, frame: Frame) -> Tracker:
+    """Compares the text with what its generator learned from, and with the passages of the prompt."""
+    used = [found.hit.passage for found in frame.passages if found.used]
+    passages = texts_of((Source(p.title or p.document, p.source), p.text) for p in used) if used else None
+    return Tracker(studio.originals(order.generator), passages, order.opening)
 
 
 class _Writing:
     """Follows the steps of one request and says what the visitor should see."""
 
-    def __init__(self, order: _Order, frame: Frame, deadline: float) -> None:
+    def __init__(self, order: _Order, frame: Frame, deadline: float, tracker: Tracker) -> None:
+        self.tracker = tracker
         self.length = Length(order.opening, order.target)
         self.frame = frame
         self.deadline = deadline
@@ -207,6 +239,7 @@ class _Writing:
             tokens_per_second=self.pace.tokens_per_second,
             first_token=self.pace.first_token,
             progress=step.read / step.prompt if step else 1.0,
+            originality=self.tracker.update(self.length.text),
         )
 
     def last(self, context: int) -> Frame:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from space.errors import EmptyField, NotNumber, NotText, TooLong, TooManyWords
+from space.errors import EmptyField, NotFlag, NotNumber, NotText, TooLong, TooManyWords
 from space.native import Sampling
 
 MAX_TOPIC_WORDS = 60
@@ -88,6 +88,13 @@ def whole(value: object, field: str, low: int, high: int) -> int:
     if not result.is_integer():
         raise NotNumber(field=field, low=low, high=high, value=repr(value)[:40])
     return int(result)
+
+
+def flag(value: object, field: str) -> bool:
+    """`value` if it is true or false. Raises NotFlag."""
+    if not isinstance(value, bool):
+        raise NotFlag(field=field, value=repr(value)[:40])
+    return value
 
 
 def seed(value: object, field: str) -> int:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from space.bundle import Bundle, Generator
+from space.lineage import lineage_of
 
 _NEEDED = ("persona", "agreed_by", "date", "statement")
-
-
-def lineage_of(bundle: Bundle, generator: Generator) -> dict[str, Any]:
-    """The lineage of one generator: its own if it was added to the bundle, else the bundle's."""
-    own = bundle.lineage.get("generators")
-    found = own.get(generator.name) if isinstance(own, dict) else None
-    return found if isinstance(found, dict) else bundle.lineage
 
 
 def consent_of(bundle: Bundle, generator: Generator) -> dict[str, Any] | None:

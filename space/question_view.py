@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from space.question_exports import asked_text, solution
 from space.question_frames import Asked, QuestionFrame
@@ -25,6 +27,25 @@ def sheet(frame: QuestionFrame | None, language: str) -> str:
         items.append(f'<li class="partial"><p class="ask">{partial}<span class="caret"></span></p></li>')
     busy = "true" if working else "false"
     return f'<article class="paper quiz" aria-label="{label}" aria-busy="{busy}"><ol lang="es">{"".join(items)}</ol></article>'
+
+
+def side_by_side(frames: Sequence[QuestionFrame], language: str) -> str:
+    """The lists of several techniques, each under its name with its figures."""
+    columns = "".join(
+        f"<section><h3>{escape(say(f'technique.{frame.technique}', language))}</h3>"
+        f"{status(frame, language)}{sheet(frame, language)}</section>"
+        for frame in frames
+    )
+    return f'<div class="side-by-side">{columns}</div>'
+
+
+def shown(frames: Sequence[QuestionFrame], language: str) -> tuple[str, str]:
+    """The status and the sheet: of one list, or of those that are compared."""
+    if len(frames) < 2:
+        frame = frames[0] if frames else None
+        return status(frame, language), sheet(frame, language)
+    last = replace(frames[-1], notes=(), dropped={})
+    return status(last, language), side_by_side(frames, language)
 
 
 def status(frame: QuestionFrame | None, language: str) -> str:

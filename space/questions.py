@@ -53,7 +53,7 @@ ITEM_TOKENS = 64
 
 
 @dataclass(frozen=True)
-class _Order:
+class Order:
     """A checked request: `wanted` says how many of each kind, in the order in which they are asked for."""
 
     generator: Generator
@@ -81,19 +81,20 @@ def techniques(generator: Generator) -> list[str]:
 
 def questions(studio: Studio, ask: Ask) -> Iterator[QuestionFrame]:
     """The frames of a list of questions. Raises InvalidInput before the first frame, TextDoesNotFit once the model is loaded."""
-    order, frame = _check(studio, ask)
+    order, frame = checked(studio, ask)
     if not studio.loaded:
         yield frame
     engine = studio.engine()
-    _check_room(engine, order)
-    source = Source(order.text, _embedder(studio, order.generator))
+    check_room(engine, order)
+    source = Source(order.text, embedder_of(studio, order.generator))
     writing = _Writing(engine, order, source, frame, time.monotonic() + studio.settings.deadline)
     for kind in order.wanted:
         yield from writing.kind(kind)
     yield writing.last(studio.settings.deadline)
 
 
-def _check(studio: Studio, ask: Ask) -> tuple[_Order, QuestionFrame]:
+def checked(studio: Studio, ask: Ask) -> tuple[Order, QuestionFrame]:
+    """The request and the first frame. Raises InvalidInput."""
     generator = studio.choose(ask.generator, studio.questioners)
     text = inputs.clean_text(ask.text, "text", MAX_TEXT_CHARS)
     if not any(character.isalnum() for character in text.text):
@@ -106,7 +107,7 @@ def _check(studio: Studio, ask: Ask) -> tuple[_Order, QuestionFrame]:
     options = {"temperature": 0.5, "repeat_penalty": 1.05, **generator.sampling}
     sampling = inputs.sampling(options, 0.5, seed)
     wanted = {"short": number - number // 2, "truefalse": number // 2} if types == "both" else {types: number}
-    order = _Order(generator, technique, text.text, " ".join(level.text.split()), wanted, sampling)
+    order = Order(generator, technique, text.text, " ".join(level.text.split()), wanted, sampling)
     frame = QuestionFrame(
         "loading", seed, number, generator=generator.name, technique=technique, text=text.text
     )
@@ -123,7 +124,7 @@ def _choice(value: Any, field: str, choices: Sequence[str]) -> str:
     return str(value)
 
 
-def _check_room(engine: Engine, order: _Order) -> None:
+def check_room(engine: Engine, order: Order) -> None:
     """Raises TextDoesNotFit unless the text and its items fit in the context."""
     for kind, number in order.wanted.items():
         size = engine.count(order.messages(kind))
@@ -133,7 +134,8 @@ def _check_room(engine: Engine, order: _Order) -> None:
             raise TextDoesNotFit(tokens=size, context=engine.context, number=number, characters=characters)
 
 
-def _embedder(studio: Studio, generator: Generator) -> Embedder | None:
+def embedder_of(studio: Studio, generator: Generator) -> Embedder | None:
+    """What the checks compare meanings with: the embedder of the generator's index, if it has one."""
     return studio.index(generator).embedder if generator.index is not None else None
 
 
@@ -142,7 +144,7 @@ class _Writing:
     """Asks the engine, checks what comes, and says what the visitor should see."""
 
     engine: Engine
-    order: _Order
+    order: Order
     source: Source
     frame: QuestionFrame
     deadline: float

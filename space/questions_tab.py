@@ -13,19 +13,24 @@ from space.bundle import Generator
 from space.edge import language_of, visible_errors
 from space.inputs import MAX_SEED
 from space.labels import Labels
+from space.question_compare import COMPARE, Frames, lists
 from space.question_exports import KINDS, export
-from space.question_frames import MAX_TEXT_CHARS, Ask, QuestionFrame
+from space.question_frames import MAX_TEXT_CHARS, Ask
+from space.question_input import TextInput
 from space.question_list import MAX_NUMBER, TYPES
-from space.questions import ITEM_TOKENS, questions, techniques
+from space.questions import ITEM_TOKENS, techniques
 from space.runs import PRIVATE, QUICK, STATE_SECONDS, Runs
 from space.studio import PROMPT_TOKENS, TOKENS_PER_WORD, Studio
 from space.style import SAVE_SCRIPT
+from space.text_errors import OneListNeeded
 from space.texts import say
 from space.view import generator_title, lead, waiting
 
 EXAMPLES = 4
 NUMBER = 5
 PLACE = "sheet-questions"
+SAVING: dict[str, Any] = {**PRIVATE, "show_progress": "hidden", "concurrency_limit": 4}
+"""Through the queue: only there does Gradio show an error to the visitor."""
 
 COUNT_SCRIPT = """(text) => {
   const place = document.getElementById('count-questions');
@@ -80,6 +85,7 @@ class _Form:
             elem_id="text-questions",
         )
         labels.html(lambda language: view.counter(language, MAX_TEXT_CHARS))
+        self.source = TextInput(labels, studio.settings, words)
         self.examples = self._examples(labels, first)
         self.number = labels.field(
             gr.Slider,
@@ -93,11 +99,18 @@ class _Form:
         self.types = labels.make(
             gr.Radio, lambda language: _choices("types", TYPES, language), value="short", elem_classes="pills"
         )
+        self._more(labels, first)
+        self._actions(labels)
+        self.inputs = [
+            self.text, self.number, self.types, self.level, self.technique, self.seed, self.generator
+        ]  # fmt: skip
+
+    def _more(self, labels: Labels, first: Generator) -> None:
         with labels.make(
             gr.Accordion, lambda language: {"label": say("more", language)}, open=False, elem_classes="more"
         ):
             self.level = labels.box("level", lines=1, max_lines=1)
-            names = techniques(first)
+            names = _techniques(first)
             self.technique = labels.make(
                 gr.Radio,
                 lambda language: {
@@ -108,8 +121,10 @@ class _Form:
                 elem_classes="pills",
             )
             self.seed = labels.field(
-                gr.Number, "seed", "seed.info", value=None, precision=0, minimum=-1, maximum=MAX_SEED
+                gr.Number, "seed", "seed.info", value=-1, precision=0, minimum=-1, maximum=MAX_SEED
             )
+
+    def _actions(self, labels: Labels) -> None:
         with gr.Row(elem_classes="actions"):
             self.write = labels.button(
                 "questions.generate", variant="primary", size="lg", scale=3, elem_id="write-questions"
@@ -117,9 +132,6 @@ class _Form:
             self.stop = labels.button(
                 "stop", size="lg", scale=1, min_width=90, interactive=False, elem_id="stop-questions"
             )
-        self.inputs = [
-            self.text, self.number, self.types, self.level, self.technique, self.seed, self.generator
-        ]  # fmt: skip
 
     def _examples(self, labels: Labels, first: Generator) -> gr.Dataset:
         return labels.make(
@@ -140,7 +152,7 @@ class _Sheet:
 
     def __init__(self, labels: Labels, model: str, language: gr.Radio) -> None:
         self.model = model
-        self.frame = gr.State(None, time_to_live=STATE_SECONDS)
+        self.frame = gr.State((), time_to_live=STATE_SECONDS)
         self.status = gr.HTML(view.status(None, labels.first))
         self.list = gr.HTML(view.sheet(None, labels.first))
         file = gr.JSON(visible="hidden")
@@ -152,7 +164,7 @@ class _Sheet:
                 button = labels.button(
                     f"questions.{kind}", size="sm", interactive=False, elem_id=f"{PLACE}-{kind}"
                 )
-                made = button.click(self._file(kind), [self.frame, language], file, **QUICK)
+                made = button.click(self._file(kind), [self.frame, language], file, **SAVING)
                 made.then(None, file, js=SAVE_SCRIPT, **PRIVATE)
                 self.tools.append(button)
             paper = labels.button("questions.print", size="sm", interactive=False)
@@ -160,10 +172,12 @@ class _Sheet:
             self.tools.append(paper)
         self.outputs = [self.status, self.list, self.frame]
 
-    def _file(self, kind: str) -> Callable[[QuestionFrame | None, str], dict[str, str] | None]:
-        def make(frame: QuestionFrame | None, language: str) -> dict[str, str] | None:
+    def _file(self, kind: str) -> Callable[[Frames, str], dict[str, str] | None]:
+        def make(frames: Frames, language: str) -> dict[str, str] | None:
             with visible_errors(language_of(language)):
-                return export(frame, kind, self.model, language_of(language)) if frame else None
+                if len(frames) > 1:
+                    raise OneListNeeded(seed=frames[0].seed)
+                return export(frames[0], kind, self.model, language_of(language)) if frames else None
 
         return make
 
@@ -173,6 +187,7 @@ class _Runs(Runs):
 
     def wire(self) -> None:
         form, sheet = self.form, self.sheet
+        form.source.wire(form.text, self.language)
         form.text.change(None, form.text, js=COUNT_SCRIPT, **PRIVATE)
         filled = form.examples.click(
             self.example,
@@ -188,29 +203,29 @@ class _Runs(Runs):
         self.language.change(self.relabel, [sheet.frame, self.language], sheet.outputs, **QUICK)
 
     def empty(self, language: str) -> list[Any]:
-        return [waiting(language), view.sheet(None, language), None]
+        return [waiting(language), view.sheet(None, language), ()]
 
     def run(self, language: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """The frames of one list."""
+        """The frames of one list, or of those that are compared."""
         language = language_of(language)
         with visible_errors(language):
-            for frame in questions(self.studio, Ask(*values)):
-                yield self.shown(frame, language)
+            for frames in lists(self.studio, Ask(*values)):
+                yield self.shown(frames, language)
 
-    def shown(self, frame: QuestionFrame | None, language: str) -> tuple[Any, ...]:
-        return view.status(frame, language), view.sheet(frame, language), frame
+    def shown(self, frames: Frames, language: str) -> tuple[Any, ...]:
+        return *view.shown(frames, language), frames
 
-    def stop(self, frame: QuestionFrame | None, language: str) -> tuple[Any, ...]:
+    def stop(self, frames: Frames, language: str) -> tuple[Any, ...]:
         """What was written until now."""
-        if frame is not None and frame.phase != "done":
-            frame = replace(frame, phase="stopped", partial="")
-        return self.shown(frame, language_of(language))
+        if frames and frames[-1].phase != "done":
+            frames = (*frames[:-1], replace(frames[-1], phase="stopped", partial=""))
+        return self.shown(frames, language_of(language))
 
-    def relabel(self, frame: QuestionFrame | None, language: str) -> tuple[Any, ...]:
-        return self.shown(frame, language_of(language))
+    def relabel(self, frames: Frames, language: str) -> tuple[Any, ...]:
+        return self.shown(frames, language_of(language))
 
-    def written(self, frame: QuestionFrame) -> bool:
-        return bool(frame.items)
+    def written(self, frames: Frames) -> bool:
+        return any(frame.items for frame in frames)
 
     def resting(self, language: str) -> str:
         return view.status(None, language)
@@ -227,12 +242,18 @@ class _Runs(Runs):
     def other(self, name: str, language: str) -> list[Any]:
         """The examples and techniques of another generator."""
         chosen = self.studio.choose(name, self.studio.questioners)
-        names = techniques(chosen)
+        names = _techniques(chosen)
         shown = _choices("technique", names, language_of(language))
         return [
             gr.update(samples=_samples(chosen), visible=bool(chosen.examples)),
             gr.update(**shown, value=names[0]),
         ]
+
+
+def _techniques(generator: Generator) -> list[str]:
+    """What a visitor can choose: each technique, or all where there are several."""
+    names = techniques(generator)
+    return [*names, COMPARE] if len(names) > 1 else names
 
 
 def _choices(key: str, values: tuple[str, ...] | list[str], language: str) -> dict[str, Any]:

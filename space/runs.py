@@ -29,14 +29,14 @@ class Runs:
         self.place = place
         self.buttons = [form.write, form.stop, *sheet.tools]
 
-    def start(self, trigger: Callable[..., Any]) -> Any:
-        """Wires one way to begin; returns the event that Stop cancels."""
+    def start(self, trigger: Callable[..., Any], frames: Callable[..., Any] | None = None) -> Any:
+        """Wires one way to begin `frames` (None: `run`); returns the event that Stop cancels."""
         sheet = self.sheet
         begun = trigger(
             self.begin, self.language, [*sheet.outputs, *self.buttons], js=show_script(self.place), **QUICK
         )
         run = begun.then(
-            self.run,
+            frames or self.run,
             [self.language, *self.form.inputs],
             sheet.outputs,
             show_progress="minimal",

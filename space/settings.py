@@ -13,6 +13,7 @@
 | ORADOR_MAX_CHARS | characters of one text field | 2000 |
 | ORADOR_MAX_MINUTES | longest speech | 10 |
 | ORADOR_DEADLINE | seconds that one text may take | 600 |
+| ORADOR_WIKIPEDIA_URL | the wiki whose articles the tab of questions can fetch; `none`: it does not offer it | https://es.wikipedia.org |
 | ORADOR_LANGUAGE | language of the page at first sight: es or en | es |
 """
 
@@ -28,6 +29,7 @@ from space.errors import SettingInvalid
 
 EMBEDDED = Path(__file__).parent / "bundle"
 LANGUAGES = ("es", "en")
+WIKIPEDIA = "https://es.wikipedia.org"
 REMOTE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 
 
@@ -48,6 +50,7 @@ class Settings:
     max_chars: int = 2000
     max_minutes: int = 10
     deadline: float = 600.0
+    wikipedia: str | None = WIKIPEDIA
     language: str = "es"
 
     @property
@@ -76,6 +79,7 @@ class Settings:
             max_chars=_number(env, "ORADOR_MAX_CHARS", 2000, 100, 100_000),
             max_minutes=_number(env, "ORADOR_MAX_MINUTES", 10, 1, 60),
             deadline=_number(env, "ORADOR_DEADLINE", 600, 1, 86_400),
+            wikipedia=_wikipedia(env),
             language=language,
         )
 
@@ -86,6 +90,13 @@ def available_cores(environment: Mapping[str, str]) -> int:
     if told.isdecimal() and int(told) > 0:
         return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _wikipedia(env: Mapping[str, str]) -> str | None:
+    """The address of a wiki without its last "/", None where it is switched off."""
+    if env.get("ORADOR_WIKIPEDIA_URL", "").strip() == "none":
+        return None
+    return (_url(env, "ORADOR_WIKIPEDIA_URL") or WIKIPEDIA).rstrip("/")
 
 
 def _url(env: Mapping[str, str], name: str) -> str | None:

@@ -11,6 +11,7 @@ from space.bundle import Bundle, Generator
 from space.engine import Engine
 from space.errors import NoIndex, NotText, UnknownChoice
 from space.local_engine import LocalEngine
+from space.originals import Originals
 from space.persona import imitated
 from space.remote_engine import Remote, RemoteEngine
 from space.settings import Settings
@@ -34,6 +35,7 @@ class Studio:
         self.settings = settings
         self._engine = engine
         self._indexes: dict[str, Index] = {}
+        self._originals: dict[str, Originals] = {}
         self._loading = threading.Lock()
 
     @property
@@ -102,11 +104,23 @@ class Studio:
                 self._indexes[generator.index] = Index.load(self.bundle.indexes[generator.index])
             return self._indexes[generator.index]
 
+    def originals(self, generator: Generator) -> Originals | None:
+        """What the texts of `generator` are compared with, None without such a file. Raises OriginalsInvalid."""
+        if generator.name not in self.bundle.originals:
+            return None
+        with self._loading:
+            file = self.bundle.originals[generator.name]
+            if file not in self._originals:
+                self._originals[file] = Originals.load(self.bundle.folder / file)
+            return self._originals[file]
+
     def warm(self) -> None:
         """Loads all, so that the first visitor does not wait."""
         self.engine()
         for generator in self.grounded:
             self.index(generator)
+        for generator in self.bundle.generators:
+            self.originals(generator)
 
     def search(self, generator: Generator, query: str, k: int) -> list[Hit]:
         """The `k` best passages, whatever they score."""

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from space import generators as gen
-from space import view
+from space import grounding_view, report_view, view
 from space.bundle import Generator
 from space.chat_tab import build_chat
 from space.downloads import MIME, download
@@ -21,6 +21,7 @@ from space.endpoints import add_endpoints
 from space.forms import Form, build_form, samples
 from space.frames import Frame, Grounded, Speech
 from space.labels import Labels
+from space.originality_view import meter
 from space.questions_tab import build_questions
 from space.runs import PRIVATE, QUICK, STATE_SECONDS, Runs
 from space.studio import Studio
@@ -64,6 +65,10 @@ class _Page:
             if self.studio.personas:
                 with labels.make(gr.Tab, _tab_label("chat"), id="chat"):
                     build_chat(labels, self.studio, self.language)
+            report, titles = report_view.read_report(bundle), report_view.titles_of(bundle)
+            if report_view.page(report, titles, labels.first):
+                with labels.make(gr.Tab, _tab_label("report"), id="report"):
+                    labels.html(lambda language: report_view.page(report, titles, language))
         with labels.make(gr.Accordion, _label("about"), open=False, elem_classes="about"):
             labels.make(gr.Markdown, lambda language: {"value": say("about.text", language)})
         labels.html(lambda language: view.lineage(bundle, language))
@@ -87,6 +92,9 @@ class _Sheet:
         self.model = model
         self.frame = gr.State(None, time_to_live=STATE_SECONDS)
         self.status = gr.HTML(view.status(None, first))
+        self.alone = labels.button(
+            "without_context", size="sm", visible=False, elem_id=f"{place}-alone", elem_classes="alone"
+        )
         self.passages = gr.HTML()
         self.paper = labels.html(lambda lang: view.paper(None, lang))
         file = gr.JSON(visible="hidden")
@@ -102,7 +110,7 @@ class _Sheet:
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.status, self.passages, self.paper, self.frame]
+        return [self.status, self.passages, self.paper, self.alone, self.frame]
 
     def _file(self, kind: str) -> Callable[[Frame | None, str], dict[str, str] | None]:
         def make(frame: Frame | None, language: str) -> dict[str, str] | None:
@@ -128,13 +136,15 @@ class _Runs(Runs):
             **QUICK,
         )
         runs = [self.start(form.write.click), self.start(form.topics.submit), self.start(filled.then)]
+        if self.name == "rag":
+            runs.append(self.start(self.sheet.alone.click, self.run_alone))
         self.settle(runs)
         form.generator.change(
             lambda name: self.other_examples(generators, name), form.generator, form.examples, **QUICK
         )
 
     def empty(self, language: str) -> list[Any]:
-        return [view.waiting(language), "", view.paper(None, language), None]
+        return [view.waiting(language), "", view.paper(None, language), gr.update(visible=False), None]
 
     def run(self, language: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The frames of one text."""
@@ -147,11 +157,16 @@ class _Runs(Runs):
             for frame in frames:
                 yield self.shown(frame, language)
 
+    def run_alone(self, language: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """As `run`, without passages where none scores enough."""
+        yield from self.run(language, *values, True)
+
     def shown(self, frame: Frame, language: str) -> tuple[Any, ...]:
         return (
-            view.status(frame, language),
+            view.status(frame, language) + meter(frame.originality, language, frame.phase),
             view.passages(frame.passages, language),
-            view.paper(frame, language),
+            grounding_view.paper(frame, language),
+            gr.update(visible="nothing" in [note.key for note in frame.notes]),
             frame,
         )
 
@@ -159,8 +174,9 @@ class _Runs(Runs):
         """What was written until now, as it is."""
         language = language_of(language)
         if frame is None:
-            return view.status(None, language), "", view.paper(None, language), None
-        return self.shown(frame if frame.phase == "done" else replace(frame, phase="stopped"), language)
+            return view.status(None, language), "", view.paper(None, language), gr.update(visible=False), None
+        stopped = gen.grounded(self.studio, replace(frame, phase="stopped"))
+        return self.shown(frame if frame.phase == "done" else stopped, language)
 
     def written(self, frame: Frame) -> bool:
         return bool(frame.text)

@@ -6,6 +6,7 @@ from typing import Any
 
 from index.errors import OradorError
 from space.question_texts import QUESTION_TEXTS
+from space.report_texts import REPORT_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
     "tagline": (
@@ -20,8 +21,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The model has learned how a corpus speaks. Give it a topic and listen to how it begins.",
     ),
     "rag.lead": (
-        "Antes de escribir, busca en los documentos los fragmentos que tratan del tema y los enseña. El texto se apoya en ellos.",
-        "Before writing, it looks in the documents for passages on the topic and shows them. The text rests on them.",
+        "Antes de escribir busca fragmentos en los documentos y los enseña; al acabar señala qué frases dicen lo que dice un fragmento y cuáles no.",
+        "Before writing it looks for passages in the documents and shows them; at the end it marks which sentences say what a passage says.",
     ),
     "generator": ("Generador", "Generator"),
     "topics": ("Temas", "Topics"),
@@ -42,8 +43,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "seed": ("Semilla", "Seed"),
     "seed.info": (
-        "Vacía: al azar. Con la misma semilla sale el mismo texto.",
-        "Empty: random. The same seed gives the same text.",
+        "−1: al azar. Con la misma semilla sale el mismo texto.",
+        "−1: random. The same seed gives the same text.",
     ),
     "passages": ("Número de fragmentos", "Number of passages"),
     "threshold": ("Relevancia mínima", "Lowest relevance"),
@@ -79,6 +80,25 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stat.speech": ("{time} hablado", "{time} spoken"),
     "stat.speed": ("{n} tokens/s", "{n} tokens/s"),
     "stat.seed": ("semilla {n}", "seed {n}"),
+    "originality.share": ("Original: {percent} %", "Original: {percent}%"),
+    "originality.longest": ("lo más largo repetido: {n} palabras", "longest repeated: {n} words"),
+    "originality.nothing": (
+        "no repite {n} palabras seguidas de los textos que aprendió",
+        "repeats no {n} words in a row of the texts it learned from",
+    ),
+    "originality.quotes": ("de los fragmentos: {percent} %", "from the passages: {percent}%"),
+    "originality.copied": ("Repetido de los textos que aprendió", "Repeated from the texts it learned from"),
+    "originality.quoted": ("Tomado de los fragmentos", "Taken from the passages"),
+    "originality.private": (
+        "de un texto privado, del que aquí solo hay huellas numéricas",
+        "from a private text, of which only numeric fingerprints are kept here",
+    ),
+    "originality.how": (
+        "Se comparan grupos de {n} palabras seguidas, sin mayúsculas, tildes ni puntuación. El porcentaje es de grupos; la primera frase "
+        "que usted da no cuenta. Un tramo largo puede unir trozos de varios documentos: se nombra el que más aporta.",
+        "Groups of {n} words in a row are compared, without case, accents and punctuation. The percentage is of groups; the first line that "
+        "you give does not count. A long span may join pieces of several documents: the one that gives most is named.",
+    ),
     "note.removed": (
         "Se han quitado {n} caracteres invisibles de lo que escribió.",
         "{n} invisible characters were removed from what you wrote.",
@@ -112,14 +132,51 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The model's context ({context} tokens) has room for only about {words} of the {target} words asked for.",
     ),
     "note.dropped": (
-        "{n} de {of} fragmentos no caben en el contexto del modelo ({context} tokens) y no se han usado: los menos relevantes.",
-        "{n} of {of} passages do not fit in the model's context ({context} tokens) and were not used: the least relevant.",
+        "{n} de {of} fragmentos no caben en el contexto del modelo ({context} tokens) y no se han usado: los de menor puntuación.",
+        "{n} of {of} passages do not fit in the model's context ({context} tokens) and were not used: those of the lowest score.",
     ),
     "note.nothing": (
         "Ningún fragmento llega a la relevancia mínima de {threshold}; el mejor se queda en {best}. "
-        "Pruebe con otras palabras o baje el mínimo. No se ha escrito nada, para no inventar.",
+        "No se ha escrito nada, para no inventar. Pruebe con otras palabras, baje el mínimo o siga sin fragmentos.",
         "No passage reaches the lowest relevance of {threshold}; the best one has {best}. "
-        "Try other words or lower it. Nothing was written, so that nothing is made up.",
+        "Nothing was written, so that nothing is made up. Try other words, lower it, or go on without passages.",
+    ),
+    "note.without_context": (
+        "Escrito sin fragmentos: ninguno llega a la relevancia mínima de {threshold} (el mejor se queda en {best}). "
+        "Nada de lo que dice este texto sale de los documentos.",
+        "Written without passages: none reaches the lowest relevance of {threshold} (the best one has {best}). "
+        "Nothing in this text comes from the documents.",
+    ),
+    "without_context": ("Seguir sin fragmentos", "Go on without passages"),
+    "paper.unsourced": ("Escrito sin fuentes", "Written without sources"),
+    "grounding.count": (
+        "Frases que un fragmento respalda: {n} de {of}. [1] lleva al fragmento 1; ○ ninguno la respalda.",
+        "Sentences that a passage bears out: {n} of {of}. [1] leads to passage 1; ○ none does.",
+    ),
+    "grounding.how": (
+        "Una frase lleva número cuando casi todas sus palabras están en una o dos frases seguidas de un fragmento y no cambia una cifra, un "
+        "nombre, una negación ni añade una parte. Lo compara un programa por sus palabras: a veces calla un respaldo que existe y alguna vez "
+        "señala uno que no lo es. Lo marcado con ○ puede ser cierto o inventado: los documentos encontrados no lo dicen con esas palabras.",
+        "A sentence has a number when nearly all of its words are in one or two adjoining sentences of a passage and it changes no figure, "
+        "name or negation and adds no part. A program compares words: it sometimes misses a support that is there, and now and then marks one "
+        "that is not. What has ○ may be true or made up: the passages found do not say it in those words.",
+    ),
+    "grounding.far": ("Ningún fragmento dice esto.", "No passage says this."),
+    "grounding.figure": (
+        "Se parece a un fragmento, pero con otra cifra, fecha o unidad.",
+        "Like a passage, but with another figure, date or unit.",
+    ),
+    "grounding.name": (
+        "Se parece a un fragmento, pero con otro nombre.",
+        "Like a passage, but with another name.",
+    ),
+    "grounding.negation": (
+        "Se parece a un fragmento, pero niega lo que afirma, o al revés.",
+        "Like a passage, but it denies what that states, or the other way round.",
+    ),
+    "grounding.clause": (
+        "Se parece a un fragmento, pero añade una parte que no está en él.",
+        "Like a passage, but it adds a part that is not there.",
     ),
     "note.empty": (
         "El modelo no ha escrito nada. Pruebe otra semilla.",
@@ -180,12 +237,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Orador publica generadores de textos entrenados con un corpus propio y servidos en dos núcleos de un procesador. "
         "Lo que escribe imita la forma de hablar de sus textos; **no sabe si lo que dice es cierto**. Inventa cifras, nombres y citas "
         "con la misma soltura con que escribe lo demás, se repite, pierde el hilo en textos largos y escribe en español. "
-        "En la pestaña RAG se apoya en fragmentos de documentos que puede leer usted mismo: compárelos antes de creer nada.\n\n"
+        "En la pestaña RAG parte de fragmentos de documentos que puede leer usted mismo: compárelos antes de creer nada.\n\n"
         "Nada de lo que escriba aquí se guarda en este servidor después de cerrar la página.",
         "Orador publishes text generators trained on one's own corpus and served on two processor cores. "
         "What it writes imitates how its texts speak; **it does not know whether what it says is true**. It makes up figures, names "
         "and quotes as easily as the rest, repeats itself, loses the thread in long texts, and writes in Spanish. "
-        "In the RAG tab it rests on passages of documents that you can read yourself: compare before you believe.\n\n"
+        "In the RAG tab it starts from passages of documents that you can read yourself: compare before you believe.\n\n"
         "Nothing that you write here is kept on this server after you close the page.",
     ),
     "lineage.bundle": ("Paquete", "Bundle"),
@@ -204,6 +261,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Written by a language model ({model}) with Orador. Seed {seed}. It may contain mistakes and inventions.",
     ),
     **QUESTION_TEXTS,
+    **REPORT_TEXTS,
 }
 
 

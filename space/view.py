@@ -80,7 +80,7 @@ def _passage(number: int, item: Found, language: str) -> str:
         f'<span class="number">{number}</span><span class="head"><b>{escape(passage.title or passage.document)}</b>'
         f"<small>{escape(source)}</small></span>"
         f'<span class="score">{escape(relevance)}{dropped}<i>{item.hit.score:.2f}</i></span></summary>'
-        f'<p lang="es">{escape(" ".join(passage.text.split()))}</p></details>'
+        f'<p id="passage-{number}" lang="es">{escape(" ".join(passage.text.split()))}</p></details>'
     )
 
 

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from train.audit import Audit
+from train.corpus import Corpus, Document
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 TALK = (
@@ -46,3 +49,21 @@ def speech(topic: str, sentences: int = 20) -> str:
         for i in range(sentences)
     ]
     return "\n".join(" ".join(lines[i : i + 4]) for i in range(0, sentences, 4))
+
+
+def read_corpus(path: Path, skip_bad: bool = False) -> tuple[list[Document], Audit]:
+    """The documents of a file or folder, and what was counted."""
+    audit = Audit()
+    return list(Corpus(path, audit, skip_bad)), audit
+
+
+def only(path: Path, raw: bytes) -> tuple[Document, Audit]:
+    """The one document of a file with these bytes."""
+    path.write_bytes(raw)
+    (document,), audit = read_corpus(path)
+    return document, audit
+
+
+def paragraphs(document: Document) -> list[str]:
+    """What a reader separated by blank lines."""
+    return [part.strip() for part in document.raw.split("\n\n") if part.strip()]

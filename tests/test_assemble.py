@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from index.store import write_manifest
 from space.bundle import Bundle
 from space.errors import BundleMissing
 from space.files import file_sha256
 from space.prompts import QUESTIONS, RAG, SPEECH
-from tests.bundles import make_bundle
+from tests.bundles import index_manifest, make_bundle
 from train import bundle as command
 from train.bundle import BundleSpec, assemble, joined
 from train.cards import CardFacts, gguf_card
@@ -50,8 +51,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory, tiny_gguf: Path, tiny_lora_g
     folder = tmp_path_factory.mktemp("parts")
     index = folder / "index"
     (index / "bm25").mkdir(parents=True)
-    for name in ("index.json", "vectors.faiss", "bm25/params.json"):
+    for name in ("vectors.faiss", "bm25/params.json"):
         (index / name).write_text(name)
+    write_manifest(index, index_manifest())
     for source, name in ((tiny_gguf, "base.gguf"), (tiny_lora_gguf, "base-LoRA.gguf")):
         shutil.copy(source, folder / name)
     files = [{"path": name, "sha256": file_sha256(folder / name)} for name in ("base.gguf", "base-LoRA.gguf")]

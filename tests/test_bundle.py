@@ -140,7 +140,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("must not be empty", lambda d: d.update(chat_template=" ")),
     ("no hash of models/other.gguf", lambda d: d.update(base="models/other.gguf")),
     ("no hash of other.json", lambda d: d.update(report="other.json")),
-    ("file of the index more", lambda d: d["indexes"].update(more="indexes/more")),
+    ("a file of the index more", lambda d: d["indexes"].update(more="indexes/more")),
     ("not a path", lambda d: d.update(report=5)),
     ("at least one generator", lambda d: d.update(generators=[])),
     ("a name of its own", lambda d: d["generators"].append(d["generators"][0])),
@@ -240,15 +240,20 @@ def test_what_cannot_be_served_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / "bundle.json").read_bytes() == before
 
 
-def test_check_prints_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bundle = make_bundle(tmp_path)
-    assert main(["check", str(tmp_path)]) == 0
+def test_check_prints_and_refuses(
+    space_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(space_bundle, tmp_path / "bundle")
+    bundle = Bundle.load(folder)
+    assert main(["check", str(folder)]) == 0
     text = capsys.readouterr().out
-    for expected in (*FILES, bundle.files[BASE].sha256[:16], "c" * 64, "recipe: speech", "seed: 0"):
+    for expected in (*bundle.files, bundle.files[bundle.base_file].sha256[:16], "generator base", "CC0-1.0"):
         assert expected in text
-    (tmp_path / BASE).unlink()
-    assert main(["check", str(tmp_path)]) == 2
-    assert BASE in capsys.readouterr().err
+    bundle.base.unlink()
+    assert main(["check", str(folder)]) == 2
+    assert bundle.base_file in capsys.readouterr().err
+    assert main(["check", str(tmp_path / "absent")]) == 2
+    assert "neither a folder with a bundle nor owner/repo@revision" in capsys.readouterr().err
 
 
 def test_the_command_needs_no_heavy_library() -> None:

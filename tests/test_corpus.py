@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from train.audit import Audit
 from train.clean import paragraphs, plain_text, without_directions
-from train.corpus import Corpus, Document, find_date
+from train.corpus import Corpus, Document
+from train.dates import find_date
 from train.decoding import decode
 from train.errors import BadFile, NoCorpus
 from train.tables import as_list
@@ -108,11 +109,11 @@ def test_no_corpus_says_what_is_there(tmp_path: Path) -> None:
 def test_files_that_are_not_read_are_listed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(SPANISH, encoding="utf-8")
     (tmp_path / "README.md").write_text("Sobre estos textos", encoding="utf-8")
-    (tmp_path / "b.docx").write_bytes(b"PK\x03\x04")
+    (tmp_path / "b.odt").write_bytes(b"PK\x03\x04")
     (tmp_path / ".oculto.txt").write_text("x", encoding="utf-8")
     documents, audit = read(tmp_path)
     assert [d.id for d in documents] == ["a.txt"]
-    assert {row["file"] for row in audit.files} == {"README.md", "b.docx"}
+    assert {row["file"] for row in audit.files} == {"README.md", "b.odt"}
 
 
 def test_front_matter(tmp_path: Path) -> None:

@@ -1,19 +1,20 @@
-"""Evaluation on the GGUF that is served: the same loss as transformers', intervals, and what is refused."""
+"""Evaluation on the GGUF that is served: the same loss as transformers', intervals, paired differences."""
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 
 import pytest
 
 from tests import tiny
-from train.__main__ import main
-from train.evaluate import Document, answers, measure, summarize
+from train.held_out import Held, answers
+from train.likelihood import Condition, Document, measure, summarize
 from train.scoring import BATCH, Scorer
 from train.tokenizer import CHAT_TEMPLATE
 
 ADAPTER = "charlas"
+BASE, TUNED = Condition("base"), Condition(ADAPTER, ADAPTER)
 
 
 def conversation(words: int) -> list[dict[str, str]]:
@@ -69,8 +70,8 @@ def test_every_turn_of_a_persona_has_the_loss_that_transformers_gives(
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     [whole] = encode([row], tokenizer, end_tokens(tokenizer, resolve(str(tiny_model))), 2048).examples
     model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
-    found = {adapter: measure(scorer, {"d": [row]}, adapter) for adapter in (None, ADAPTER)}
-    [base], [tuned] = found.values()
+    held = [Held("d", "test", [row])]
+    [base], [tuned] = (measure(scorer, held, condition) for condition in (BASE, TUNED))
     example = Example(whole.ids[:-1], whole.labels[:-1], "")
     assert base.tokens == example.trained
     assert base.characters == sum(len(turn["content"]) for turn in turns[1::2])
@@ -90,30 +91,32 @@ def test_the_adapter_matters_only_while_it_is_asked_for(scorer: Scorer) -> None:
 def test_intervals_are_over_documents_and_differences_are_paired() -> None:
     base = [Document(float(n), 10, 40) for n in range(20, 40)]
     better = [Document(d.nats - 1, 10, 40) for d in base]
-    figures = summarize({None: base, "a": better})["conditions"]
+    worse = [Document(d.nats + 0.5, 10, 40) for d in base]
+    rag = Condition(f"{ADAPTER} + RAG", ADAPTER, rag=True)
+    figures = summarize({BASE: base, TUNED: better, rag: worse})["conditions"]
     low, high = figures["base"]["nats_interval"]
     assert figures["base"]["nats_per_token"] == pytest.approx(2.95)
     assert low < 2.95 < high
-    assert figures["a"]["against_base_interval"] == pytest.approx([-0.1, -0.1])
     assert high - low > 0.3
+    assert figures["base"]["perplexity_interval"] == pytest.approx([math.exp(low), math.exp(high)])
+    assert figures["base"]["bits_per_character"] == pytest.approx(2.95 * 10 / 40 / math.log(2))
+    assert "against_base" not in figures["base"]
+    assert figures[ADAPTER]["against_base_interval"] == pytest.approx([-0.1, -0.1])
+    assert figures[rag.name]["against_base"] == pytest.approx(0.05)
+    assert figures[rag.name]["against_plain_interval"] == pytest.approx([0.15, 0.15])
 
 
-def test_the_command_writes_a_report(
-    tiny_gguf: Path, tiny_lora_gguf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [{"messages": conversation(20 + n), "document": f"{n}.md"} for n in range(4)]
-    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    command = ["evaluate", "--base", str(tiny_gguf), "--adapter", f"{ADAPTER}={tiny_lora_gguf}"]
-    command += ["--out", str(tmp_path / "out.json"), "--data"]
-    assert main([*command, f"talks={tmp_path / 'test.jsonl'}"]) == 0
-    report = json.loads((tmp_path / "out.json").read_text())
-    assert report["sets"]["talks"]["documents"] == 4
-    assert set(report["sets"]["talks"]["conditions"]) == {"base", ADAPTER}
-    assert f"| talks | 4 | {ADAPTER} |" in capsys.readouterr().out
-    (tmp_path / "empty.jsonl").write_text("")
-    assert main([*command, f"talks={tmp_path / 'empty.jsonl'}"]) == 2
-    assert "holds no conversation" in capsys.readouterr().err
-    assert main([*command, "talks"]) == 2
-    assert "NAME=FILE" in capsys.readouterr().err
-    assert main([*command, f"talks={tmp_path / 'test.jsonl'}", "--context", "32"]) == 2
-    assert "larger --context" in capsys.readouterr().err
+def test_intervals_are_the_same_at_every_call() -> None:
+    found = {BASE: [Document(float(n * n), 10 + n, 40) for n in range(7)]}
+    assert summarize(found) == summarize(found)
+
+
+def test_a_plain_text_is_read_whole_also_where_it_is_longer_than_the_context(tiny_gguf: Path) -> None:
+    text = conversation(400)[1]["content"]
+    wide, narrow = (Scorer(tiny_gguf, {}, CHAT_TEMPLATE, size, 1) for size in (2048, 256))
+    (nats, tokens), (again, count) = (one.text(text) for one in (wide, narrow))
+    assert tokens == count == len(wide.vocabulary.tokenize(text)) > 512
+    assert again == pytest.approx(nats, rel=0.02)  # random weights make little of a context
+    short = wide.vocabulary.tokenize("El mar.")
+    first = wide.vocabulary.markers[wide.vocabulary.bos].id
+    assert wide.text("El mar.") == (pytest.approx(wide.nats([first, *short])), len(short))

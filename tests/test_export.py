@@ -72,7 +72,7 @@ def test_files_are_what_export_json_says(
 ) -> None:
     record = json.loads((exported["out"] / "export.json").read_text(encoding="utf-8"))
     assert sorted(p.name for p in exported["out"].iterdir()) == sorted(
-        ["export.json", *(p.name for p in files.values())]
+        ["export.json", "PARITY.md", *(p.name for p in files.values())]
     )
     assert set(files) == {
         ("adapter", "F16"),

@@ -363,7 +363,8 @@ def test_speech_writes_the_whole_contract(tmp_path: Path) -> None:
     assert manifest["counts"]["documents"] == {"train": 11, "validation": 1, "test": 1}
     assert len(manifest["corpus_sha256"]) == 64
     assert {p.name for p in out.iterdir()} == {
-        *(f"{split}.jsonl" for split in SPLITS), "documents.jsonl", "report.json", "report.md", "prepared.json",
+        *(f"{split}.jsonl" for split in SPLITS), "documents.jsonl", "report.json", "report.md", "report.html",
+        "README.md", "prepared.json",
     }  # fmt: skip
     documents = {row["id"]: row for row in rows(out / "documents.jsonl")}
     assert len(documents) == 13

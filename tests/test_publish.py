@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from space.__main__ import describe
+from index.store import write_manifest
 from space.bundle import Bundle
+from space.check import describe
 from space.files import FileEntry
 from space.prompts import CHAT
-from tests.bundles import make_bundle
+from tests.bundles import index_manifest, make_bundle, parity
 from tests.hub_client import Visitor
 from tests.hub_server import Hub, serving
 from tests.hub_store import File, Repo
@@ -304,7 +305,11 @@ def test_a_chat_with_personal_data_is_published_only_by_name(
     chat = replace(chat, examples=[{"message": "escribime a ana@example.org"}], index="charlas")
     passages = bundle.folder / "indexes/charlas/passages.jsonl"
     passages.write_text('{"text": "llamame al +54 9 11 4321-8765", "title": "Chat 1", "source": ""}\n')
-    files = {**bundle.files, "indexes/charlas/passages.jsonl": FileEntry.of(passages)}
+    index = passages.with_name("index.json")
+    index.unlink()
+    write_manifest(index.parent, index_manifest())
+    changed = {f"indexes/charlas/{path.name}": FileEntry.of(path) for path in (index, passages)}
+    files = {**bundle.files, **changed}
     chat = replace(chat, prompts={**chat.prompts, "rag": others[0].prompts["rag"]})
     replace(bundle, generators=[*others, chat], files=files).write()
     refused(maker.publish(bundle.folder, "--repo", "me/lucia"), "(email 1, phone 1): nothing was pushed")
@@ -379,6 +384,9 @@ def test_the_cards_snippets_run(
     for file, source in ((real.base_file, tiny_gguf), (real.adapter_files["charlas"], tiny_lora_gguf)):
         shutil.copy(source, real.folder / file)
         real.files[file] = FileEntry.of(real.folder / file)
+    report = real.folder / "report.json"
+    report.write_text(json.dumps({"parity": {"charlas": parity(real.folder)}}))
+    real.files["report.json"] = FileEntry.of(report)
     base = {"id": "ana/tiny", "revision": "b" * 40}
     replace(real, context=512, lineage={"training": {"base": base}}).write()
     hub.store.create("model", "ana/tiny", False).commit(

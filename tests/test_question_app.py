@@ -24,7 +24,13 @@ from tests.test_page import ARGUMENTS, CHROMIUM, WAIT
 def app(space_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("questions")
     make_question_bundle(space_bundle, folder / "bundle")
-    with running_app(folder / "app.log", bundle=str(folder / "bundle"), threads=1, parallel=1) as url:
+    with running_app(
+        folder / "app.log",
+        bundle=str(folder / "bundle"),
+        threads=1,
+        parallel=1,
+        wikipedia_url="http://127.0.0.1:9",
+    ) as url:
         yield url
     assert not errors_in(folder / "app.log")
 
@@ -153,6 +159,40 @@ def test_stop_keeps_what_is_there(page: Any) -> None:
     page.wait_for_selector("#sheet-questions .state.stopped, #sheet-questions .state.done")
     page.wait_for_selector("#write-questions:not([disabled])")
     assert page.locator("#sheet-questions .caret").count() == 0
+
+
+@pytest.mark.browser
+def test_a_file_comes_in_parts_and_techniques_side_by_side(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "panadería.txt").write_text("\n\n".join([TEXT] * 400), "utf-8")
+    page.get_by_role("button", name="De un archivo o de Wikipedia").click()
+    with page.expect_file_chooser() as chosen:
+        page.locator("#file-questions").click()
+    chosen.value.set_files(tmp_path / "panadería.txt")
+    page.wait_for_selector(".origin:visible")
+    assert re.search(r"parte 1 de \d+", page.locator(".origin").inner_text())
+    page.locator("#text-questions textarea").fill(TEXT)
+    page.locator("#number-questions input[type=number]").fill("1")
+    page.locator("#number-questions input[type=number]").press("Tab")
+    page.get_by_role("button", name="Más ajustes").locator("visible=true").click()
+    page.get_by_label("Comparar todas").locator("visible=true").check()
+    page.locator("#write-questions").click()
+    page.wait_for_function("document.querySelectorAll('.side-by-side section .state.done').length === 4")
+    page.wait_for_selector("#write-questions:not([disabled])")
+    page.locator("#sheet-questions-csv").click()
+    toast = page.get_by_test_id("toast-body")
+    toast.wait_for()
+    assert "una sola lista" in toast.inner_text()
+
+
+@pytest.mark.browser
+def test_an_article_of_a_wiki_that_is_not_there_is_an_error(page: Any) -> None:
+    page.get_by_role("button", name="De un archivo o de Wikipedia").click()
+    page.locator("#article-questions input, #article-questions textarea").fill("Maria Sibylla Merian")
+    page.locator("#fetch-questions").click()
+    toast = page.get_by_test_id("toast-body")
+    toast.wait_for()
+    assert "No se puede leer Wikipedia" in toast.inner_text()
+    assert page.locator("#text-questions textarea").input_value() == ""
 
 
 @pytest.mark.browser

@@ -16,10 +16,11 @@ from space.errors import BundleInvalid, EmptyField, NotNumber, TextDoesNotFit, T
 from space.prompts import (
     Message,
 )
+from space.question_compare import compare
 from space.question_exports import solution
 from space.question_frames import Ask, QuestionFrame
 from space.question_list import ShortAnswer, Statement, can_be_asked
-from space.question_view import note_texts, sheet, status
+from space.question_view import note_texts, sheet, shown, status
 from space.questions import ROUNDS, questions
 from space.settings import Settings
 from space.studio import Studio
@@ -215,3 +216,19 @@ def test_what_is_shown_is_escaped_and_says_where_it_is_from(space_bundle: Path) 
     assert solution(frame.items[0], "es") == "<b>{{Ombú}}</b>"
     assert "1 de 1 preguntas" in status(frame, "es")
     assert "1 of 1 questions" in status(frame, "en")
+
+
+def test_techniques_are_compared_on_one_seed(space_bundle: Path) -> None:
+    engine = ScriptedEngine([numbered(WHO)] * len(PROMPTS))
+    studio = Studio(with_questions(space_bundle, index=None), SETTINGS, engine)
+    steps = list(compare(studio, Ask(TEXT, 1)))
+    assert [frame.technique for frame in steps[-1]] == list(PROMPTS)
+    assert len({frame.seed for frame in steps[-1]}) == 1
+    assert all(frame.phase == "done" for frames in steps for frame in frames[:-1])
+    assert [request.adapter for request in engine.requests] == ["charlas", None, None, None]
+    state, together = shown(steps[-1], "es")
+    for name in ("Afinado", "Solo instrucciones", "Con ejemplos", "Mensaje de sistema"):
+        assert f"<h3>{name}</h3>" in together
+    assert together.count("¿Quién trajo el horno") == 4
+    assert "Terminado" in state
+    assert shown(steps[-1][:1], "es")[1] == sheet(steps[-1][0], "es")

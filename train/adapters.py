@@ -12,6 +12,7 @@ from typing import Any
 from train.base_model import Base
 from train.errors import NotAnAdapter, UnsupportedAdapter
 
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _REFUSED = {
     "use_rslora": "rank-stabilised LoRA (use_rslora)",
     "use_dora": "DoRA (use_dora)",
@@ -34,7 +35,7 @@ def read_adapter(folder: Path) -> dict[str, Any]:
     """
     from safetensors import safe_open
 
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in ("adapter_config.json", ADAPTER_WEIGHTS):
         if not (folder / name).is_file():
             raise NotAnAdapter(path=folder, missing=name)
     config: dict[str, Any] = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
@@ -45,7 +46,7 @@ def read_adapter(folder: Path) -> dict[str, Any]:
             raise UnsupportedAdapter(feature=feature)
     if config.get("bias", "none") != "none" or config.get("lora_bias"):
         raise UnsupportedAdapter(feature="trained biases (bias)")
-    with safe_open(folder / "adapter_model.safetensors", "pt") as weights:
+    with safe_open(folder / ADAPTER_WEIGHTS, "pt") as weights:
         on_embeddings = [name for name in weights.keys() if any(part in name for part in _EMBEDDINGS)]  # noqa: SIM118
     if on_embeddings:
         raise UnsupportedAdapter(feature=f"an adapter on the embeddings ({on_embeddings[0]})")

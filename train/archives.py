@@ -5,6 +5,7 @@ Nothing is extracted, so that no path in an archive is followed; sizes are bound
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -27,7 +28,7 @@ def texts_of(path: Path, name: str, suffixes: tuple[str, ...], audit: Audit) -> 
     try:
         with zipfile.ZipFile(path) as archive:
             files = [
-                info for info in archive.infolist() if not info.is_dir() and "__MACOSX" not in info.filename
+                info for info in archive.infolist() if not info.is_dir() and not _is_hidden(info.filename)
             ]
             if len(files) > MAX_FILES:
                 raise NotText(f"it holds more than {MAX_FILES} files")
@@ -49,3 +50,8 @@ def texts_of(path: Path, name: str, suffixes: tuple[str, ...], audit: Audit) -> 
                 yield f"{name}/{info.filename}", raw
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
         raise NotText(f"it cannot be read as a ZIP: {error}") from error
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a program left the file there for itself (".DS_Store", "__MACOSX/…"); ".." is none of a name's."""
+    return any(re.match(r"\.[^.]|__MACOSX", part) for part in PurePosixPath(name).parts)

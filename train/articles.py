@@ -78,7 +78,7 @@ def _add(document: ReadingDocument, article: Article, seen: dict[str, _Seen], au
         if key in seen:
             audit.kept("texts met again, only their new questions added", text)
         else:
-            document.sections.append(section)
+            document.sections = [*document.sections, section]
             seen[key] = _Seen(document)
         owner = seen[key].document
         owner.anchored.extend(_asked(context, section, seen[key].asked, audit))

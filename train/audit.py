@@ -23,9 +23,7 @@ class Audit:
         if number <= 0:
             return
         self.counts[kind][reason] += number
-        samples = self.samples[kind, reason]
-        if sample and len(samples) < SAMPLES and (shown := shorten(sample)) not in samples:
-            samples.append(shown)
+        self._sample(kind, reason, sample)
 
     def dropped(self, reason: str, sample: str = "", number: int = 1) -> None:
         self.count("dropped", reason, number, sample)
@@ -41,11 +39,25 @@ class Audit:
         self.files.append({"file": path, "reason": reason})
         self.dropped(f"files: {reason}", path)
 
+    def add(self, later: Audit) -> None:
+        """Adds what another audit collected after this one, as if it had been counted here; its tables apart."""
+        for kind, counter in later.counts.items():
+            for reason, number in counter.items():
+                self.count(kind, reason, number)
+                for sample in later.samples.get((kind, reason), ()):
+                    self._sample(kind, reason, sample)
+        self.files.extend(later.files)
+
     def summary(self, kind: str) -> str:
         """The counts of a kind in one line, most frequent first."""
         return (
             "; ".join(f"{reason} {number}" for reason, number in self.counts[kind].most_common()) or "nothing"
         )
+
+    def _sample(self, kind: str, reason: str, sample: str) -> None:
+        samples = self.samples[kind, reason]
+        if sample and len(samples) < SAMPLES and (shown := shorten(sample)) not in samples:
+            samples.append(shown)
 
     def to_json(self) -> dict[str, Any]:
         return {

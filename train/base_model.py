@@ -5,11 +5,13 @@ Used by `python -m train sft` and `python -m train export`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from space.files import file_sha256
 from train.errors import BaseUnavailable, NoBaseWeights
 
 CONFIGURATION = ["*.json", "*.model", "*.txt", "*.jinja"]
@@ -22,6 +24,10 @@ class Base:
     id: str
     revision: str | None
     folder: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """What a lineage keeps: the id says what it was called, the hash of the weights what it is."""
+        return {"id": self.id, "revision": self.revision, "sha256": weights_sha256(self)}
 
 
 def resolve(base: str, revision: str | None = None, weights: bool = True) -> Base:
@@ -45,6 +51,23 @@ def resolve(base: str, revision: str | None = None, weights: bool = True) -> Bas
 def has_weights(folder: Path) -> bool:
     """Whether `folder` has weights of its own, in safetensors or in torch's format."""
     return any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+
+
+def weights_sha256(base: Base) -> str:
+    """The SHA-256 over those of the weight files, by which an adapter knows its base again (about 1 GB/s)."""
+    paths = sorted(base.folder.glob("*.safetensors")) or sorted(base.folder.glob("pytorch_model*.bin"))
+    return hashlib.sha256("".join(map(file_sha256, paths)).encode()).hexdigest()
+
+
+def describe(base: Base) -> tuple[int, str]:
+    """The number of parameters and the architecture (transformers' model_type), from the configuration alone."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(base.folder)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    return sum(weight.numel() for weight in model.parameters()), config.model_type
 
 
 def _download(repo: str, revision: str | None, weights: bool) -> Path:

@@ -13,17 +13,20 @@ import argparse
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from space.bundle import MANIFEST, NAME, Bundle, Generator
 from space.files import FileEntry, file_sha256
+from space.lineage import with_parts
+from space.originals import Originals
 from space.prompts import PromptTemplate
 from train.errors import BadOption, BundleOutputTaken, BundlePartInvalid
 from train.gguf_facts import GgufFacts
 from train.lineage import gather, read_json, read_prepared, without_machine_paths
+from train.parity_rows import parity_report
 
 REPORT = "report.json"
 MAX_CONTEXT = 4096
@@ -42,7 +45,7 @@ CAREFUL = {"temperature": 0.5, "repeat_penalty": 1.05}
 @dataclass(frozen=True)
 class BundleSpec:
     """What goes into a bundle. `context` None is the model's own, at most MAX_CONTEXT tokens; `reports` become one
-    report.json, each under its name."""
+    report.json, each under its name; `originals` are files of `train originals` by generator."""
 
     name: str
     base: Path
@@ -52,6 +55,7 @@ class BundleSpec:
     context: int | None = None
     lineage: dict[str, Any] = field(default_factory=dict)
     reports: dict[str, Any] = field(default_factory=dict)
+    originals: dict[str, Path] = field(default_factory=dict)
 
 
 def assemble(spec: BundleSpec, out: Path) -> Bundle:
@@ -86,7 +90,9 @@ def assemble(spec: BundleSpec, out: Path) -> Bundle:
             files={file: FileEntry.of(staging / file) for file in files},
             lineage=spec.lineage,
             report=REPORT if spec.reports else None,
+            originals={name: _originals_file(name) for name in spec.originals},
         )
+        bundle = replace(bundle, lineage=with_parts(bundle))
         bundle.write()
         bundle.verify()
         if out.exists():
@@ -112,8 +118,10 @@ def joined(spec: BundleSpec, folder: Path) -> BundleSpec:
         *({g.name for g in old.generators} & {g.name for g in spec.generators}),
         *(old.adapters.keys() & spec.adapters.keys()),
         *(old.indexes.keys() & spec.indexes.keys()),
-        *(reports.keys() & spec.reports.keys()),
+        *((reports.keys() & spec.reports.keys()) - {"parity"}),
     ]
+    if parity := reports.get("parity", {}) | spec.reports.get("parity", {}):
+        reports["parity"] = parity
     if taken:
         names = ", ".join(sorted(set(taken)))
         raise BadOption(option="--name", value=names, reason=f"{folder} has that already; give another name")
@@ -126,8 +134,16 @@ def joined(spec: BundleSpec, folder: Path) -> BundleSpec:
         indexes={**old.indexes, **spec.indexes},
         context=old.context,
         lineage={**old.lineage, "generators": lineages},
-        reports={**reports, **spec.reports},
+        reports={**spec.reports, **reports},
+        originals={**{name: folder / file for name, file in old.originals.items()}, **spec.originals},
     )
+
+
+def add_report(folder: Path, name: str, report: Any) -> Bundle:
+    """Puts what was measured into the report of the bundle in `folder`, in place of an older `name`. Raises a BundleError."""
+    old = Bundle.load(folder)
+    spec = joined(BundleSpec(old.name, old.base, []), folder)
+    return assemble(replace(spec, reports={**spec.reports, name: report}), folder)
 
 
 def _copy(spec: BundleSpec, staging: Path) -> list[str]:
@@ -136,6 +152,7 @@ def _copy(spec: BundleSpec, staging: Path) -> list[str]:
     sources: dict[str, Path] = {}
     parts = [(f"models/{spec.base.name}", spec.base)]
     parts += [(f"adapters/{path.name}", path) for path in spec.adapters.values()]
+    parts += [(_originals_file(name), path) for name, path in spec.originals.items()]
     for name, folder in spec.indexes.items():
         if not (folder / "index.json").is_file():
             raise BundlePartInvalid(
@@ -161,6 +178,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", type=Path, required=True, metavar="F.gguf", help="the base model")
     parser.add_argument("--adapter", metavar="[NAME=]F-LoRA.gguf", help="the generator's adapter")
     parser.add_argument("--index", metavar="[NAME=]DIR", help="the generator's index")
+    parser.add_argument(
+        "--originals", type=Path, metavar="FILE", help="what `originals` wrote, to compare its texts with"
+    )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="output of `prepare`: prompts, lineage"
     )
@@ -200,6 +220,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]FILE.json",
         help="what was measured: pretraining=pretrain.json, evaluation=evaluation.json; several are one report",
     )
+    parser.add_argument(
+        "--without-parity",
+        action="store_true",
+        help="take GGUF files although `export` found that they do not do what was trained",
+    )
     parser.add_argument("--license", help="identifier, such as apache-2.0 or cc-by-4.0; the page shows it")
 
 
@@ -238,9 +263,14 @@ def spec_of(args: argparse.Namespace) -> BundleSpec:
     )
     reports = dict(_named(text, Path(text).stem) for text in args.report)
     measured = {name: without_machine_paths(read_json(path)) for name, path in reports.items()}
-    lineage = gather(args.data, [args.base, *adapters.values()])
+    adapter, index = next(iter(adapters.values()), None), next(iter(indexes.values()), None)
+    measured |= parity_report(generator.adapter or generator.name, args.base, adapter, args.without_parity)
+    lineage = gather(args.data, args.base, adapter, index)
     lineage |= {"license": args.license} if args.license else {}
-    return BundleSpec(name, args.base, [generator], adapters, indexes, args.context, lineage, measured)
+    originals = {generator.name: _checked_originals(args.originals, args.data)} if args.originals else {}
+    return BundleSpec(
+        name, args.base, [generator], adapters, indexes, args.context, lineage, measured, originals
+    )
 
 
 def templates(data: Path) -> dict[str, PromptTemplate]:
@@ -249,6 +279,19 @@ def templates(data: Path) -> dict[str, PromptTemplate]:
         name: PromptTemplate.from_json(messages)
         for name, messages in read_prepared(data)["templates"].items()
     }
+
+
+def _originals_file(generator: str) -> str:
+    return f"originals/{generator}.bin"
+
+
+def _checked_originals(path: Path, data: Path) -> Path:
+    """`path`, after a look whether it is whole and made of `data`. Raises OriginalsInvalid, BundlePartInvalid."""
+    corpora = {corpus["corpus_sha256"] for corpus in Originals.load(path).corpora}
+    if read_prepared(data)["corpus_sha256"] not in corpora:
+        reason = f"it is not made of the texts in {data}; make it with `python -m train originals`"
+        raise BundlePartInvalid(path=path, reason=reason)
+    return path
 
 
 def _values(data: Path, kind: str) -> dict[str, str]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from space.bundle import Bundle, Generator
 from space.persona import describe, imitated
-from train.card_figures import figures
+from space.report_view import read_report
+from train.card_figures import figures, results
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,12 @@ def gguf_card(facts: CardFacts) -> str:
     """The card of the repository with GGUF files and bundle.json."""
     from huggingface_hub import ModelCardData
 
+    measured = read_report(facts.bundle)
+    compared = list(results(measured))
     data = ModelCardData(
         library_name="gguf",
+        model_name=facts.bundle.name if compared else None,
+        eval_results=compared or None,
         base_model=facts.base_model,
         base_model_relation="quantized" if facts.base_model else None,
         pipeline_tag="text-generation",
@@ -112,8 +117,7 @@ def gguf_card(facts: CardFacts) -> str:
         "```",
         "",
     ]
-    if bundle.report:
-        text += figures(json.loads((bundle.folder / bundle.report).read_text(encoding="utf-8")))
+    text += figures(measured)
     return _card(data.to_yaml(), text, facts)
 
 

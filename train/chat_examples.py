@@ -69,8 +69,8 @@ def read_prepared(folder: Path) -> Prepared:
         if not path.is_file():
             raise NotPrepared(path=folder, missing=path.name)
     grounded = [path for path in [folder / GROUNDED] if path.is_file()]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [*splits, *grounded])).hexdigest()
-    train, validation, *added = (_read_lines(path) for path in [*splits, *grounded])
+    digest = examples_sha256(folder)
+    train, validation, *added = (read_lines(path) for path in [*splits, *grounded])
     if not train:
         raise NotPrepared(path=folder, missing="any example in train.jsonl")
     more = added[0] if added else []
@@ -79,7 +79,14 @@ def read_prepared(folder: Path) -> Prepared:
     )
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+def examples_sha256(folder: Path) -> str:
+    """The SHA-256 of what is trained and validated on in a folder of `prepare`."""
+    paths = [folder / name for name in ("train.jsonl", "validation.jsonl", GROUNDED)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.is_file())).hexdigest()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The examples of a file of `prepare`. Raises BadExample (file and line)."""
     rows = []
     lines = path.read_text(encoding="utf-8").split("\n")  # splitlines() would also part texts at U+2028
     for number, line in enumerate(lines, 1):

@@ -27,16 +27,16 @@ _INLINE_TAG = re.compile(
     r"</?(a|abbr|b|i|u|em|strong|span|font|sup|sub|small|img|code|s|q|cite|o:p|center)\b[^<>]*>", re.I
 )
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8}\d?);", re.I)
-_MARKDOWN = (
-    (re.compile(r"\\(?=\s|$)"), ""),  # Pandoc's hard line break
-    (re.compile(r"\\([-.*_#\[\]()!\"'`])"), r"\1"),
-    (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]+)(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"(\*\*|__)(\s*)(\S(?:.*?\S)?)??\s*\1"), r"\2\3"),
-    (re.compile(r"(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])"), r"\1"),
-    (re.compile(r"(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)"), r"\1"),
-    (re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$", re.M), r"\1\n"),
-    (re.compile(r"^\s{0,3}>\s?", re.M), ""),
-    (re.compile(r"^\s*[*•▪●]\s+", re.M), ""),
+_MARKDOWN = (  # characters of which a text has one where the pattern can match: most texts have none
+    ("\\", re.compile(r"\\(?=\s|$)"), ""),  # Pandoc's hard line break
+    ("\\", re.compile(r"\\([-.*_#\[\]()!\"'`])"), r"\1"),
+    ("[", re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]+)(?:\s+\"[^\"]*\")?\)"), r"\1"),
+    ("*_", re.compile(r"(\*\*|__)(\s*)(\S(?:.*?\S)?)??\s*\1"), r"\2\3"),
+    ("*", re.compile(r"(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])"), r"\1"),
+    ("_", re.compile(r"(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)"), r"\1"),
+    ("#", re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$", re.M), r"\1\n"),
+    (">", re.compile(r"^\s{0,3}>\s?", re.M), ""),
+    ("*•▪●", re.compile(r"^\s*[*•▪●]\s+", re.M), ""),
 )
 _FURNITURE = re.compile(
     r"(?:https?://|www\.)\S+$|pic\.twitter\.com|^(?:compartir|compartir en|imprimir|leer m[aá]s|ver m[aá]s|tweet|facebook|twitter|whatsapp|"
@@ -48,7 +48,7 @@ _DIRECTION_WORDS = re.compile(
     r"\b(?:aplau|apaus|risas?\b|ovaci|m[uú]sica\b|v[ií]tores|abuche|applau|laugh|cheer)|"
     r"^(?:r[ií]en?\b|riendo|vitorea|silbid|silencio$|llanto|llora|pausa\b|corean?\b|coro$|cantan?\b|gritan\b|gritos\b|inicia\b|finaliza\b|termina\b|fin del?\b|"
     r"v[ií]deo\b|audio\b|habla en\b|saluda en\b|mensaje en\b|interpretaci[oó]n del\b|traducci[oó]n\b|subt[ií]tul|pieza musical|se proyecta|proyecci|"
-    r"music\b|crosstalk|sighs|suspira|carraspea|tose$)",
+    r"music\b|crosstalk|sighs|suspira|suspiro|carraspea|tose$|tos$|audience$|(?:sing|whistl|shout|cough|clapp|beatbox|sobb?)(?:s|es|ing)\b)",
     re.I,
 )
 _LOST = re.compile(
@@ -59,6 +59,7 @@ _DATE_LINE = re.compile(
     r"^[\[(]?(?:(?:lunes|martes|mi[eé]rcoles|jueves|viernes|s[aá]bado|domingo),?\s+)?\d{1,2}\s+de\s+[a-z]+,?\s+(?:de[l]?\s+)?\d{4}[\])]?\.?$",
     re.I,
 )
+_BEFORE_MARK = re.compile(r" ([,.;:!?…])")
 _TERMINAL = re.compile(r"[.!?…:;][\"'»”’)\]*_]*$")
 _WRAP_MAX = 120  # characters: hard-wrapped lines are shorter than this
 _WRAP_MIN = 25  # characters: median below which short lines are verses or a list, not wrapped prose
@@ -79,8 +80,9 @@ def plain_text(text: str, audit: Audit, name: str) -> str:
 
 def paragraphs(text: str, audit: Audit, name: str) -> list[str]:
     """The paragraphs of a plain text: wrapped lines joined, Markdown marks and furniture gone, spaces collapsed."""
-    for pattern, replacement in _MARKDOWN:
-        text = pattern.sub(replacement, text)
+    for needed, pattern, replacement in _MARKDOWN:
+        if any(map(text.__contains__, needed)):
+            text = pattern.sub(replacement, text)
     lines = [line.strip() for line in text.split("\n")]
     joined = _unwrap(lines) if _is_wrapped(lines) else [line for line in lines if line]
     audit.repaired("hard-wrapped texts joined", name, int(len(joined) < sum(map(bool, lines)) * 0.9))
@@ -89,7 +91,7 @@ def paragraphs(text: str, audit: Audit, name: str) -> list[str]:
         paragraph = " ".join(paragraph.split())
         if not any(c.isalpha() for c in paragraph):
             audit.dropped("lines: separators and numbers", paragraph)
-        elif _FURNITURE.search(paragraph) and len(paragraph) < 200:
+        elif len(paragraph) < 200 and _FURNITURE.search(paragraph):
             audit.dropped("lines: page furniture and links", paragraph)
         elif _DATE_LINE.match(paragraph):
             audit.dropped("lines: dates", paragraph)
@@ -105,6 +107,8 @@ def paragraphs(text: str, audit: Audit, name: str) -> list[str]:
 
 def without_directions(paragraph: str, audit: Audit) -> str:
     """The paragraph without "(Aplausos)" and kin; a sentence with "(Inaudible)" goes whole, since it is incomplete."""
+    if not any(map(paragraph.__contains__, "([")):
+        return _tidy(paragraph)
     kept = []
     for sentence in sentences(paragraph):
         if any(_LOST.search(m[1]) for m in _DIRECTION.finditer(sentence)):
@@ -116,16 +120,20 @@ def without_directions(paragraph: str, audit: Audit) -> str:
         if not _DIRECTION_WORDS.search(match[1]):
             return match[0]
         audit.dropped("stage directions", match[0].strip())
-        return ""
+        return " "  # "bien.(Risas)Y ahora" are two sentences
 
-    text = _DIRECTION.sub(drop, "".join(kept))
-    text = re.sub(r"\s+([,.;:!?…])", r"\1", " ".join(text.split()))
-    return text if any(c.isalpha() for c in text) else ""
+    return _tidy(_DIRECTION.sub(drop, "".join(kept)))
 
 
 def is_complete(paragraph: str) -> bool:
     """Whether the paragraph ends a sentence (a colon or a comma does not)."""
     return re.search(r"[.!?…][\"'»”’)\]]*$", paragraph) is not None
+
+
+def _tidy(text: str) -> str:
+    """The text with single spaces and none before a punctuation mark; nothing when it has no letter."""
+    text = _BEFORE_MARK.sub(r"\1", " ".join(text.split()))
+    return text if any(c.isalpha() for c in text) else ""
 
 
 def _is_capitals(paragraph: str) -> bool:

@@ -11,6 +11,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from train.audit import Audit
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -74,6 +76,15 @@ def decode(raw: bytes) -> Decoded:
         raise NotText("it holds binary data")
     text, repaired = undo_double_encoding(text)
     return Decoded(text, encoding, repaired)
+
+
+def decoded(raw: bytes, name: str, audit: Audit) -> str:
+    """The text of the file `name`; an encoding other than UTF-8 and repairs are counted. Raises NotText."""
+    found = decode(raw)
+    if found.encoding not in ("utf-8", "utf-8-sig"):
+        audit.repaired(f"encoding: {found.encoding} read as such", name)
+    audit.repaired("double encodings undone (Ã³ → ó)", name, found.repaired)
+    return found.text
 
 
 def undo_double_encoding(text: str) -> tuple[str, int]:

@@ -234,3 +234,25 @@ class PersonaNeeded(OradorError):
 class PersonaNotFound(OradorError):
     en = '"{persona}" wrote nothing in {path}, or may be several people. Give --persona as the export writes the name. Most messages: {authors}.'
     es = "«{persona}» no escribió nada en {path}, o puede ser varias personas. Dé --persona como lo escribe la exportación. Más mensajes: {authors}."
+
+
+class AllOutputTaken(OradorError):
+    en = "{path} exists and holds no run of `train all` (all.json is missing). Give another --out."
+    es = "{path} existe y no contiene una ejecución de `train all` (falta all.json). Dé otro --out."
+
+
+class NoOriginals(OradorError):
+    en = "{paths}: no text of {words} words or more to compare with. Give the folders that the model learned from."
+    es = "{paths}: no hay ningún texto de {words} palabras o más con que comparar. Dé las carpetas de las que aprendió el modelo."
+
+
+class ParityFailed(OradorError):
+    """The converted files do not do what the trained model does; the rows say where."""
+
+    en = "{path}: the GGUF does not do what was trained: {rows}. PARITY.md and export.json beside it have the figures. Correct the cause and run `train export` again; to go on all the same, give --without-parity."
+    es = "{path}: el GGUF no hace lo que se entrenó: {rows}. Las cifras están en PARITY.md y export.json, a su lado. Corrija la causa y repita `train export`; para seguir de todos modos, dé --without-parity."
+
+
+class ParityMissing(OradorError):
+    en = "{path}: nothing says that these files do what was trained: {files}. Export them again with `train export` and bundle that; to publish all the same, give --without-parity."
+    es = "{path}: nada dice que estos archivos hagan lo que se entrenó: {files}. Expórtelos de nuevo con `train export` y empaquete el resultado; para publicar de todos modos, dé --without-parity."

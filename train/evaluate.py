@@ -1,163 +1,165 @@
-"""Compares a base model with its adapters on held-out conversations, in the GGUF files that are served.
+"""Compares the models of a bundle on held-out texts of their authors, on the files and through the code that are served.
 
-    python -m train evaluate --base F.gguf --adapter charlas=F-LoRA.gguf --data talks=DIR/test.jsonl ... --out evaluation.json
+    python -m train evaluate BUNDLE --data charlas=runs/charlas --data chat=runs/chat --out runs/evaluation [--add]
 
-For each data set and condition: negative log-likelihood of the answers (with the token that ends them; of a chat, each of the
-persona's turns given those before it), as perplexity a token and bits a character, with 95 % intervals by bootstrap over documents; for each adapter also the difference from the base, paired.
-Prints a table; the JSON goes into a bundle's report.
+NAME of `--data NAME=DIR` is a generator of the bundle and DIR the output of `prepare` that it was made from; another NAME is an
+author that no generator speaks as, a control. Measured are the base, the adapter, both with passages of the index (never of
+held-out documents), and the other adapters, as wrong authors: how well they predict held-out answers, and what they write.
+DIR of `--out` gets evaluation.json, report.html, plots (PNG) and the texts that were counted; `--add` puts the figures into the
+bundle's report. `--samples 4 --limit 5` is quick.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from space.files import file_sha256
-from space.prompts import Message
-from space.settings import available_cores
-from train.bundle import MAX_CONTEXT
-from train.chat_examples import answer_places
-from train.errors import BadOption, NothingToEvaluate
-from train.gguf_facts import GgufFacts
+from space.bundle import Bundle, Generator
+from space.settings import Settings, available_cores
+from train import generated, likelihood
+from train.bundle import add_report
+from train.card_figures import table, texts_table
+from train.chat_examples import read_prepared
+from train.errors import BadOption
+from train.evaluation_report import write_report
+from train.held_out import BlindStudio, HeldOut, check_same_corpus, read_held_out
+from train.judge import GgufJudge, Judge, NgramJudge
 from train.scoring import Scorer
 
-RESAMPLES = 2000
+SAMPLES = 24
 
 
 @dataclass(frozen=True)
-class Document:
-    """The answers of one document under one condition, added up; `characters` and `tokens` are the same in all."""
+class Author:
+    """One `--data`: whose texts they are, and the generator that speaks so, None for a control."""
 
-    nats: float
-    tokens: int
-    characters: int
+    name: str
+    folder: Path
+    held_out: HeldOut
+    generator: Generator | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--base", type=Path, required=True, help="GGUF")
-    parser.add_argument("--adapter", action="append", default=[], metavar="NAME=LORA.gguf")
-    parser.add_argument("--data", action="append", required=True, metavar="NAME=JSONL", help="conversations")
-    parser.add_argument("--context", type=int, help=f"tokens (default: the model's, at most {MAX_CONTEXT})")
-    parser.add_argument("--limit", type=int, help="documents of each data set, the first in its order (all)")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("--data", action="append", required=True, metavar="NAME=DIR", help="from `prepare`")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help=f"texts a condition writes ({SAMPLES})")
+    parser.add_argument("--limit", type=int, help="documents of each author, the first in their order (all)")
+    parser.add_argument(
+        "--judge", type=Path, metavar="F.gguf", help="third model (a 5-gram model of the training texts)"
+    )
+    parser.add_argument("--add", action="store_true", help="put the figures into the bundle's report")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate and write. Raises BadOption, NothingToEvaluate, AnswerTooLong, ModelUnreadable, BundlePartInvalid."""
-    adapters, sets = _pairs("--adapter", args.adapter), _pairs("--data", args.data)
-    facts = GgufFacts.read(args.base)
-    context = args.context or min(facts.context, MAX_CONTEXT)
-    scorer = Scorer(args.base, adapters, facts.chat_template, context, available_cores(os.environ))
+    """Evaluate and write. Raises BadOption, NothingToEvaluate, AnswerTooLong, BundlePartInvalid, or a BundleError."""
+    for option in ("samples", "limit"):
+        if (value := getattr(args, option)) is not None and value < 1:
+            raise BadOption(option=f"--{option}", value=value, reason="1 or more")
+    began, busy = time.monotonic(), time.process_time()
+    bundle = Bundle.load(args.bundle)
+    authors = [_author(bundle, name, path, args.limit) for name, path in _pairs(args.data)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    threads = available_cores(os.environ)
     report: dict[str, Any] = {
-        "base": {"file": args.base.name, "sha256": file_sha256(args.base)},
-        "adapters": {n: {"file": p.name, "sha256": file_sha256(p)} for n, p in adapters.items()},
-        "sets": {},
+        "bundle": bundle.name,
+        "files": {
+            file: bundle.files[file].sha256 for file in (bundle.base_file, *bundle.adapter_files.values())
+        },
+        "bootstrap": {"resamples": likelihood.RESAMPLES, "seed": likelihood.SEED, "over": "documents"},
+        "sets": predictions(bundle, authors, threads),
+        "texts": {
+            author.name: texts(bundle, author, args, threads)
+            for author in authors
+            if author.generator and author.generator.kind in generated.KINDS
+        },
     }
-    for name, path in sets.items():
-        examples = _read(path, args.limit)
-        conditions = {adapter: measure(scorer, examples, adapter) for adapter in (None, *adapters)}
-        report["sets"][name] = {"sha256": file_sha256(path), **summarize(conditions)}
-    scorer.close()
-    args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print(table(report))
+    report["machine"] = {
+        "threads": threads,
+        "cpu_seconds": round(time.process_time() - busy, 1),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
+    (args.out / "evaluation.json").write_text(text, "utf-8")
+    if args.add:
+        bundle = add_report(args.bundle, "evaluation", report)
+    write_report(report, bundle, args.out)
+    print("\n\n".join([table(report), texts_table(report)]))
+    print(
+        f"\n{report['machine']['cpu_seconds']} s of CPU, {report['machine']['seconds']} s. {args.out}/report.html"
+    )
 
 
-def measure(scorer: Scorer, examples: dict[str, list[Any]], adapter: str | None) -> list[Document]:
-    """The documents of `examples` (conversations by document) under one condition, in order."""
-    from tqdm import tqdm
-
-    documents = []
-    for conversations in tqdm(examples.values(), desc=adapter or "base", unit="document", disable=None):
-        nats, tokens, characters = 0.0, 0, 0
-        for prompt, answer in answers(conversations):
-            loss, count = scorer.answer(prompt, answer, adapter)
-            nats, tokens = nats + loss, tokens + count
-            characters += len(answer.strip())
-        documents.append(Document(nats, tokens, characters))
-    return documents
+def predictions(bundle: Bundle, authors: Iterable[Author], threads: int) -> dict[str, Any]:
+    """How well each model predicts the held-out answers of each author."""
+    scorer = Scorer(bundle.base, bundle.adapters, bundle.chat_template, bundle.context, threads)
+    with closing(scorer):
+        return {author.name: _predicted(bundle, author, scorer) for author in authors}
 
 
-def answers(conversations: Iterable[dict[str, Any]]) -> Iterator[tuple[list[Message], str]]:
-    """Each answer that `python -m train sft` learns from in such conversations, with all that was said before it."""
-    for row in conversations:
-        for place in answer_places(row):
-            yield row["messages"][:place], row["messages"][place]["content"]
+def _predicted(bundle: Bundle, author: Author, scorer: Scorer) -> dict[str, Any]:
+    documents = author.held_out.documents
+    conditions = likelihood.conditions(bundle, author.generator)
+    result = author.held_out.to_json()
+    prompts = None
+    if author.generator and any(condition.rag for condition in conditions):
+        studio = BlindStudio(bundle, Settings.from_env(), author.held_out.hidden)
+        grounding = likelihood.Grounding(studio, author.generator)
+        prompts = [grounding.prompts(document, scorer.fits) for document in documents]
+        result["rag"] = grounding.found
+    found = {c: likelihood.measure(scorer, documents, c, prompts) for c in conditions}
+    return {**result, **likelihood.summarize(found)}
 
 
-def summarize(conditions: dict[str | None, list[Document]]) -> dict[str, Any]:
-    """Figures by condition ("base" for None), of which the adapters' have the paired `against_base`."""
-    base = conditions[None]
-    drawn = np.random.default_rng(0).integers(0, len(base), (RESAMPLES, len(base)))
-    tokens, characters = (np.array([getattr(d, unit) for d in base]) for unit in ("tokens", "characters"))
-    result: dict[str, Any] = {"documents": len(base), "tokens": int(tokens.sum()), "conditions": {}}
-    for name, documents in conditions.items():
-        nats = np.array([d.nats for d in documents])
-        loss = nats.sum() / tokens.sum()
-        figures = {
-            "nats_per_token": loss,
-            "perplexity": math.exp(loss),
-            "bits_per_character": nats.sum() / math.log(2) / characters.sum(),
-            "nats_interval": _interval(nats, tokens, drawn),
+def texts(bundle: Bundle, author: Author, args: argparse.Namespace, threads: int) -> dict[str, Any]:
+    """What the author's generator writes under each condition, counted beside the author's own texts."""
+    assert author.generator is not None
+    conditions = [c for c in likelihood.conditions(bundle, author.generator) if not c.control]
+    adapters = {condition.name: condition.adapter for condition in conditions}
+    tasks = generated.tasks(author.generator, author.held_out.documents)
+    with closing(generated.Writers(bundle, author.generator, conditions, author.held_out.hidden)) as writers:
+        found = generated.write_all(writers, conditions, tasks, args.samples)
+    found = {generated.AUTHOR: generated.author_texts(author.generator, tasks), **found}
+    (args.out / f"texts-{author.name}.md").write_text(generated.texts_markdown(found), "utf-8")
+    with closing(_judge(bundle, author, args.judge, threads)) as judge:
+        return {
+            "prompts": len(tasks),
+            "samples": args.samples,
+            "seeds": [0, args.samples - 1],
+            "asked_words": writers.asked,
+            "judge": judge.name,
+            "conditions": {
+                name: generated.figures(written, judge) | {"adapter": adapters.get(name)}
+                for name, written in found.items()
+            },
         }
-        if name is not None:
-            less = nats - np.array([d.nats for d in base])
-            figures["against_base"] = less.sum() / tokens.sum()
-            figures["against_base_interval"] = _interval(less, tokens, drawn)
-        result["conditions"][name or "base"] = figures
-    return result
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as a Markdown table."""
-    rows = [
-        "| held out | documents | condition | perplexity | bits per character | nats per token (95 %) | against base (95 %) |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, result in report["sets"].items():
-        for condition, f in result["conditions"].items():
-            low, high = f["nats_interval"]
-            against = "–"
-            if "against_base" in f:
-                a, b = f["against_base_interval"]
-                against = f"{f['against_base']:+.3f} ({a:+.3f} to {b:+.3f})"
-            rows.append(
-                f"| {name} | {result['documents']} | {condition} | {f['perplexity']:.1f} | {f['bits_per_character']:.3f} "
-                f"| {f['nats_per_token']:.3f} ({low:.3f} to {high:.3f}) | {against} |"
-            )
-    return "\n".join(rows)
+def _judge(bundle: Bundle, author: Author, path: Path | None, threads: int) -> Judge:
+    if path is not None:
+        return GgufJudge(path, bundle.context, threads)
+    rows = read_prepared(author.folder).train
+    answers = (m["content"] for row in rows for m in row["messages"] if m["role"] == "assistant")
+    return NgramJudge(Scorer(bundle.base, {}, bundle.chat_template, 64, threads), answers)
 
 
-def _interval(values: np.ndarray, weights: np.ndarray, drawn: np.ndarray) -> list[float]:
-    """95 % percentile interval of sum(values) / sum(weights) over the resampled documents `drawn` [resamples, n]."""
-    ratios = values[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
-    return [float(x) for x in np.quantile(ratios, [0.025, 0.975])]
+def _author(bundle: Bundle, name: str, folder: Path, limit: int | None) -> Author:
+    generator = next((g for g in bundle.generators if g.name == name), None)
+    if generator:
+        check_same_corpus(bundle, generator, folder)
+    return Author(name, folder, read_held_out(folder, limit), generator)
 
 
-def _pairs(option: str, given: Iterable[str]) -> dict[str, Path]:
-    pairs = {}
+def _pairs(given: Iterable[str]) -> Iterable[tuple[str, Path]]:
     for text in given:
         name, _, path = text.partition("=")
-        if not path or not Path(path).is_file():
-            raise BadOption(option=option, value=text, reason="give NAME=FILE, a file that exists")
-        pairs[name] = Path(path)
-    return pairs
-
-
-def _read(path: Path, limit: int | None) -> dict[str, list[Any]]:
-    """The conversations by document."""
-    examples: dict[str, list[Any]] = defaultdict(list)
-    for line in path.read_text("utf-8").splitlines():
-        row = json.loads(line)
-        examples[row["document"]].append(row)
-    if not examples:
-        raise NothingToEvaluate(path=path)
-    return dict(list(examples.items())[:limit])
+        if not path or not (Path(path) / "prepared.json").is_file():
+            raise BadOption(option="--data", value=text, reason="give NAME=DIR, a folder made by `prepare`")
+        yield name, Path(path)

@@ -4,13 +4,13 @@
     python -m train export --base BASE --adapter runs/talks/adapter --out gguf/ --quantize Q4_K_M,Q8_0 --merge
 
 Writes the base model once for each quantization, the adapter as a LoRA (F16), with --merge the merged model too,
-and at last export.json with sizes and SHA-256.
+and at last export.json with sizes and SHA-256. Every file goes through the parity gate (train/parity.py) first: PARITY.md
+says how near it is to the trained model, and a row that fails ends the export with an error.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import tempfile
@@ -18,11 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from space.files import file_sha256
 from train import llamacpp
 from train.adapters import merge, read_adapter
-from train.base_model import Base, resolve
+from train.base_model import Base, describe, resolve
 from train.errors import ConversionFailed, NotEnoughDisk, UnknownQuantization, UnsupportedAdapter
 from train.gguf_names import ModelName, model_name
+from train.lineage import converted
+from train.parity import EXPORT, TABLE, Gate, write_parity
+from train.parity_gguf import Candidate
+from train.parity_rows import require_passed, table
 
 BITS = {"Q4_0": 4.6, "Q4_K_M": 4.9, "Q5_K_M": 5.7, "Q6_K": 6.6, "Q8_0": 8.5, "F16": 16.0}
 """Bits a weight of each quantization, for the check of disk space."""
@@ -32,7 +37,7 @@ TORCH_TYPES = {"f16": "float16", "bf16": "bfloat16", "f32": "float32"}
 
 @dataclass(frozen=True)
 class Job:
-    """One export: where from, where to, how named, and the quantizations wanted."""
+    """One export: where from, where to, how named, the quantizations wanted; `data` is what the gate checks with."""
 
     base: Base
     adapter: Path | None
@@ -42,6 +47,8 @@ class Job:
     quantizations: tuple[str, ...]
     outtype: str
     parameters: int
+    data: Path | None = None
+    parity: bool = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,14 +67,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--outtype", choices=list(TORCH_TYPES), default="f16", help="type to quantize from (default f16)"
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="output of `prepare` whose held-out examples the parity gate uses (default: those that the run kept)",
+    )
+    parser.add_argument(
+        "--without-parity",
+        action="store_true",
+        help="do not compare the files with the trained model; `publish` will refuse them",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
+    """The command. Raises ParityFailed after everything is written, and the errors of `make_job` and `export`."""
     job = make_job(args)
-    for entry in export(job, merged=args.merge, with_base=not args.skip_base)["files"]:
+    result = export(job, merged=args.merge, with_base=not args.skip_base)
+    for entry in result["files"]:
         print(
             f"{job.out / entry['path']}  {entry['size'] / 1e6:.1f} MB  {entry['kind']} {entry['quantization']}"
         )
+    if "parity" in result:
+        print(table(result["parity"]))
+        require_passed(result["parity"], job.out)
 
 
 def make_job(args: argparse.Namespace) -> Job:
@@ -82,10 +105,21 @@ def make_job(args: argparse.Namespace) -> Job:
     if args.adapter:
         _check_adapter(read_adapter(args.adapter), args.merge)
     base = resolve(args.base, args.revision)
-    parameters, architecture = _describe(base)
+    parameters, architecture = describe(base)
     name = model_name(args.name or base.id, parameters, architecture)
     tuned = name.tuned(args.adapter_name or args.adapter.resolve().parent.name) if args.adapter else name
-    job = Job(base, args.adapter, args.out, name, tuned, kinds, args.outtype, parameters)
+    job = Job(
+        base,
+        args.adapter,
+        args.out,
+        name,
+        tuned,
+        kinds,
+        args.outtype,
+        parameters,
+        args.data,
+        not args.without_parity,
+    )
     _check_disk(job, args.merge)
     return job
 
@@ -93,17 +127,6 @@ def make_job(args: argparse.Namespace) -> Job:
 def _check_adapter(config: dict[str, Any], merged: bool) -> None:
     if config.get("fan_in_fan_out") and not merged:
         raise UnsupportedAdapter(feature="transposed layers, as in gpt2 (only --merge can export it)")
-
-
-def _describe(base: Base) -> tuple[int, str]:
-    """The number of parameters and the architecture (transformers' model_type)."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    config = AutoConfig.from_pretrained(base.folder)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    return sum(weight.numel() for weight in model.parameters()), config.model_type
 
 
 def _check_disk(job: Job, merged: bool) -> None:
@@ -117,65 +140,97 @@ def _check_disk(job: Job, merged: bool) -> None:
 
 
 def export(job: Job, merged: bool = False, with_base: bool = True) -> dict[str, Any]:
-    """Convert and quantize; returns what export.json holds.
+    """Convert, quantize and compare with the trained model; returns what export.json holds.
 
-    The files get their places when all are made; export.json is written last. Raises ConversionFailed,
-    SourceUnavailable, SourceMismatch.
+    The files get their places when all are made; export.json is written last, also when the comparison failed. Raises
+    ConversionFailed, SourceUnavailable, SourceMismatch, NotPrepared, BadExample.
     """
+    lineage = converted(job.base, job.adapter) | {"llama_cpp_python": llamacpp.pinned_version()}
     with tempfile.TemporaryDirectory(dir=job.out, prefix=".export-") as folder:
         scratch = Path(folder)
-        files = _models(job, job.base.folder, job.name, "base", scratch) if with_base else []
-        if (
-            job.adapter
-            and not json.loads((job.adapter / "adapter_config.json").read_text())["fan_in_fan_out"]
-        ):
-            files.append(_lora(job, job.adapter, scratch))
+        gate = Gate(job.base, job.adapter, job.data) if job.parity else None
+        files = _lora(job, scratch)
+        adapter = scratch / files[0]["path"] if files else None
+        if with_base or gate:  # a base that was made before is made again to check the adapter with
+            source = Source(job.base.folder, "base", job.name)
+            made = _checked(job, source, scratch, gate, adapter)
+            files = (made if with_base else []) + files
         if job.adapter and merged:
             merge(job.base, job.adapter, TORCH_TYPES[job.outtype], scratch / "merged")
-            files += _models(job, scratch / "merged", job.tuned, "merged", scratch)
-        (job.out / "export.json").unlink(missing_ok=True)
+            files += _checked(job, Source(scratch / "merged", "merged", job.tuned), scratch, gate, None)
+        (job.out / EXPORT).unlink(missing_ok=True)
         for entry in files:
             (scratch / entry["path"]).replace(job.out / entry["path"])
-    result = {"format": 1, "files": files, "lineage": _lineage(job)}
-    draft = job.out / "export.json.tmp"
-    draft.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
-    draft.replace(job.out / "export.json")
+    parity = {"parity": gate.record()} if gate else {}
+    result: dict[str, Any] = {"format": 1, "files": files, "lineage": lineage, **parity}
+    _write(result, job.out)
     return result
 
 
-def _models(job: Job, weights: Path, name: ModelName, kind: str, scratch: Path) -> list[dict[str, Any]]:
-    """One GGUF of the model in `weights` for each quantization; the tokenizer is always the base model's."""
-    staged, plain = scratch / f"{kind}-staged", scratch / f"{kind}.gguf"
-    _stage(job, weights, staged)
-    print(f"Converting {name} ({job.outtype})", flush=True)
-    llamacpp.convert_model(staged, plain, str(name), job.outtype)
+def _write(result: dict[str, Any], out: Path) -> None:
+    """PARITY.md, where there is a comparison, and at last export.json."""
+    (out / TABLE).unlink(missing_ok=True)
+    if "parity" in result:
+        write_parity(result["parity"], out)
+    draft = out / "export.json.tmp"
+    draft.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+    draft.replace(out / EXPORT)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to convert: its weights, "base" or "merged", and how its files are named."""
+
+    weights: Path
+    kind: str
+    name: ModelName
+
+
+def _models(job: Job, source: Source, scratch: Path) -> tuple[Path, dict[str, Path]]:
+    """One GGUF of `source` for each quantization, and the one in 16 or 32 bits that they are made from; the tokenizer is
+    always the base model's."""
+    staged, plain = scratch / f"{source.kind}-staged", scratch / f"{source.kind}.gguf"
+    _stage(job, source.weights, staged)
+    print(f"Converting {source.name} ({job.outtype})", flush=True)
+    llamacpp.convert_model(staged, plain, str(source.name), job.outtype)
     _check_no_bos(plain)
     shutil.rmtree(staged)
     shutil.rmtree(scratch / "merged", ignore_errors=True)
-    for quantization in sorted(
-        job.quantizations, key="F16".__eq__
-    ):  # F16 last: it may be the intermediate file
-        target = scratch / name.file(quantization)
-        if quantization == "F16" and job.outtype == "f16":
-            plain.replace(target)
-            continue
+    made = {}
+    for quantization in job.quantizations:
+        target = made[quantization] = scratch / source.name.file(quantization)
         print(f"Quantizing {target.name}", flush=True)
+        if quantization == "F16" and job.outtype == "f16":
+            target.hardlink_to(plain)
+            continue
         odd = llamacpp.quantize(plain, target, quantization)
         if odd:
             print(
                 f"{len(odd)} tensors have rows that are no multiple of 256 and got a larger format than {quantization}"
             )
-    plain.unlink(missing_ok=True)
-    return [
-        _entry(scratch / name.file(quantization), quantization, kind) for quantization in job.quantizations
-    ]
+    return plain, made
 
 
-def _lora(job: Job, adapter: Path, scratch: Path) -> dict[str, Any]:
+def _checked(
+    job: Job, source: Source, scratch: Path, gate: Gate | None, adapter: Path | None
+) -> list[dict[str, Any]]:
+    """The GGUFs of `source`, compared with the trained model, as entries of export.json."""
+    plain, made = _models(job, source, scratch)
+    if gate:
+        files = {job.outtype.upper(): plain, **made}
+        gate.check([Candidate(path, source.kind, name, adapter) for name, path in files.items()])
+    plain.unlink()
+    return [_entry(path, quantization, source.kind) for quantization, path in made.items()]
+
+
+def _lora(job: Job, scratch: Path) -> list[dict[str, Any]]:
+    """The adapter as a LoRA; nothing where there is none, or its layers are transposed (gpt2)."""
+    if not job.adapter or read_adapter(job.adapter).get("fan_in_fan_out"):
+        return []
     target = scratch / job.tuned.file("F16", lora=True)
     print(f"Converting {target.name}", flush=True)
-    llamacpp.convert_lora(adapter, job.base.folder, target)
-    return _entry(target, "F16", "adapter")
+    llamacpp.convert_lora(job.adapter, job.base.folder, target)
+    return [_entry(target, "F16", "adapter")]
 
 
 def _stage(job: Job, weights: Path, staged: Path) -> None:
@@ -223,18 +278,6 @@ def _check_no_bos(path: Path) -> None:
 
 
 def _entry(path: Path, quantization: str, kind: str) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     size = path.stat().st_size
-    return {"path": path.name, "sha256": digest, "size": size, "quantization": quantization, "kind": kind}
-
-
-def _lineage(job: Job) -> dict[str, Any]:
-    """The run of the adapter as run.json tells it, the base model and the version of llama.cpp's converters."""
-    path = job.adapter.resolve().parent / "run.json" if job.adapter else None
-    run_record = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
-    return {
-        "base": {"id": job.base.id, "revision": job.base.revision},
-        "llama_cpp_python": llamacpp.pinned_version(),
-        "run": run_record,
-    }
+    entry = {"path": path.name, "sha256": file_sha256(path), "size": size}
+    return {**entry, "quantization": quantization, "kind": kind}

@@ -33,6 +33,12 @@ class GgufFacts:
             raise BundlePartInvalid(path=path, reason=reason)
 
 
+def chat_template(path: Path) -> str | None:
+    """The chat template in a GGUF, None for a GGUF without one. Raises BundlePartInvalid for a file that is none."""
+    field = _Metadata(path).reader.get_field("tokenizer.chat_template")
+    return str(field.contents()) if field else None
+
+
 class _Metadata:
     def __init__(self, path: Path) -> None:
         from gguf import GGUFReader

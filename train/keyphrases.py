@@ -9,15 +9,15 @@ phrases weighing more than single words. Deterministic; 8 million words take abo
 from __future__ import annotations
 
 import re
-from array import array
-from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-_TOKEN = re.compile(r"\w+(?:[-’]\w+)*|[^\w\s]")
+from train.processes import AUTOMATIC, Processes
+from train.tokens import Chunk, Tokens
+
 _DETERMINERS = frozenset(
     "el la los las un una unos unas del al mi mis tu tus su sus nuestro nuestra nuestros nuestras este esta estos estas ese esa esos esas "  # noqa: SIM905
     "aquel aquella aquellos aquellas cada cualquier algún alguna algunos algunas ningún ninguna otro otra otros otras mucho mucha muchos muchas "
@@ -29,7 +29,6 @@ _BEFORE_VERBS = frozenset(
 )
 _LINKS = frozenset(("de", "del"))
 _ARTICLES = frozenset(("la", "las", "los", "el"))
-_SENTENCE_END = frozenset('.!?…:¿¡"«“‘(—-')
 _VERB_ENDING = re.compile(
     r"(?:amos|emos|imos|aron|ieron|eron|aba|aban|ábamos|íamos|ando|iendo|yendo|ándose|iéndose|[aei]r(?:me|te|se|lo|la|los|las|le|les|nos|selo|sela)|"
     r"ó|é|í|ías|ían|arán|erán|irán|ará|erá|irá|aría|ería|iría|arían|erían|irían|aremos|eremos|iremos|ase|ese|aras|ieran|iera|iese|mente|ísimo|ísima|ísimos|ísimas)$"
@@ -44,7 +43,6 @@ _INFINITIVE = re.compile(r"[aei]r$")
 _PARTICIPLE = re.compile(r"[aií]d[oa]s?$")
 _FIXED, _SWALLOWED = 3, 0.5  # a longer phrase met so often takes the place of parts it makes this share of
 _PHRASE_WEIGHT = 1.6
-_GAP = 4  # tokens between texts, more than a phrase has after its first
 _MANY, _COMMON = 20, 0.3  # from so many texts on, a phrase in this share of them is no topic
 _LARGE, _RARE = 200, 2  # from so many texts on, a phrase must be in so many of them
 _NAME_WEIGHT = 0.6  # a first name or a town alone says little
@@ -61,17 +59,19 @@ def stop_words() -> frozenset[str]:
 class Keyphrases:
     """Topics of each of `texts`, relative to all of them; `exclude` are names whose words no topic may hold."""
 
-    def __init__(self, texts: Sequence[str], exclude: Collection[str] = ()) -> None:
+    def __init__(
+        self, texts: Iterable[str], exclude: Collection[str] = (), processes: Processes = AUTOMATIC
+    ) -> None:
         self._exclude = {word.lower() for name in exclude for word in name.split() if len(word) > 3}
-        self._tokens = _Tokens(texts)
+        self._tokens = Tokens(texts, processes)
         self._found = _Occurrences(self._tokens, *self._classify())
-        self._scores: Any = self._found.scores(len(texts)) if self._found.phrases else None
+        self._scores: Any = self._found.scores(self._tokens.number) if self._found.phrases else None
 
     def topics(self, number: int = 3) -> list[list[str]]:
         """For each text its `number` best phrases (fewer where it has fewer), as they are mostly written."""
         if self._scores is None:
-            return [[] for _ in range(self._tokens.texts)]
-        chosen = [self._best(row, number) for row in range(self._tokens.texts)]
+            return [[] for _ in range(self._tokens.number)]
+        chosen = [self._best(row, number) for row in range(self._tokens.number)]
         written = self._found.written({column for row in chosen for column in row})
         return [[written[column] for column in row] for row in chosen]
 
@@ -97,7 +97,8 @@ class Keyphrases:
 
     def _classify(self) -> tuple[set[str], set[str], set[str]]:
         """Words that can be nouns, words that can follow one in a phrase, and words that are names."""
-        total, after = self._tokens.company()
+        total, counts = self._tokens.company(_DETERMINERS, _PREPOSITIONS, _BEFORE_VERBS)
+        after = dict(zip(("noun", "weak", "verb", "capital"), counts, strict=True))
         words = {word for word in total if self._may_be_topic(word)}
         names = {word for word in words if after["capital"][word] >= _SURE_PROPER * total[word]}
         nouns = {word for word in words if word in names or _is_noun(word, total[word], after)}
@@ -109,111 +110,64 @@ class Keyphrases:
         return plain and word not in stop_words() and word not in self._exclude
 
 
-class _Tokens:
-    """The tokens of all texts as numbers: `written` as they stand, `lower` in lower case, `text` the text of each."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        import numpy as np
-
-        forms: defaultdict[str, int] = defaultdict()
-        forms.default_factory = forms.__len__
-        stream, ends = array("i"), array("q")
-        for text in texts:
-            stream.extend(map(forms.__getitem__, _TOKEN.findall(text)))
-            stream.extend([forms["."]] * _GAP)  # no phrase reaches into the next text
-            ends.append(len(stream))
-        self.texts = len(texts)
-        self.forms = list(forms)
-        lower: defaultdict[str, int] = defaultdict()
-        lower.default_factory = lower.__len__
-        lower_of = np.array([lower[form.lower()] for form in self.forms], dtype=np.int64)
-        self.words = list(lower)
-        self.written = np.frombuffer(stream, dtype=np.int32) if stream else np.zeros(0, dtype=np.int32)
-        self.lower = lower_of[self.written]
-        self.text = np.repeat(np.arange(len(texts)), [b - a for a, b in pairwise([0, *ends])])
-
-    def mask(self, words: Collection[str], base: Any = None) -> Any:
-        """Whether each token (of `base`, or of all) is one of `words`, in lower case."""
-        import numpy as np
-
-        table = np.fromiter((word in words for word in self.words), dtype=bool, count=len(self.words))
-        return table[self.lower if base is None else base]
-
-    def starts(self) -> Any:
-        """Whether each token is the first of a sentence."""
-        import numpy as np
-
-        ends = self.mask(_SENTENCE_END)
-        return np.concatenate(([True], ends[:-1])) if len(ends) else ends
-
-    def company(self) -> tuple[dict[str, int], dict[str, Counter[str]]]:
-        """How often each word occurs, and how often after what tells nouns from verbs, or with a capital inside a sentence."""
-        import numpy as np
-
-        previous = np.roll(self.lower, 1)
-        noun, weak, verb = (
-            self.mask(words, previous) for words in (_DETERMINERS, _PREPOSITIONS, _BEFORE_VERBS)
-        )
-        capital = (
-            np.array([form[0].isupper() for form in self.forms], dtype=bool)[self.written] & ~self.starts()
-        )
-        masks = {"noun": noun, "weak": weak & ~noun, "verb": verb & ~noun & ~weak, "capital": capital}
-
-        def count(tokens: Any) -> Counter[str]:
-            numbers = np.bincount(tokens, minlength=len(self.words)).tolist()
-            return Counter({word: number for word, number in zip(self.words, numbers, strict=True) if number})
-
-        return dict(count(self.lower)), {kind: count(self.lower[mask]) for kind, mask in masks.items()}
-
-
 class _Occurrences:
     """Every occurrence of every candidate phrase; `phrases` are the distinct ones in lower case, by column."""
 
-    def __init__(self, tokens: _Tokens, nouns: set[str], modifiers: set[str], names: set[str]) -> None:
+    def __init__(self, tokens: Tokens, nouns: set[str], modifiers: set[str], names: set[str]) -> None:
         import numpy as np
 
         self._tokens, self._names = tokens, names
-        n, m = tokens.mask(nouns), tokens.mask(modifiers)
-        link, de, article = (tokens.mask(words) for words in (_LINKS, ("de",), _ARTICLES))
-        one, two, three = (np.roll(n, -k) for k in (1, 2, 3))
-        starts = [
-            (1, n),
-            (2, n & np.roll(m, -1)),
-            (3, n & one & np.roll(m, -1) & np.roll(m, -2)),
-            (3, n & np.roll(link, -1) & two),
-            (4, n & np.roll(m, -1) & np.roll(link, -2) & three),
-            (4, n & np.roll(de, -1) & np.roll(article, -2) & three),
-        ]
-        self._at = np.concatenate([np.flatnonzero(mask) for _, mask in starts])
-        self._length = np.concatenate([np.full(int(mask.sum()), length) for length, mask in starts])
-        keys = np.zeros((len(self._at), 4), dtype=np.int32)
-        for k in range(4):
-            inside = self._length > k
-            keys[inside, k] = tokens.lower[self._at[inside] + k] + 1
-        distinct, self._column = np.unique(keys.view("V16").ravel(), return_inverse=True)
+        patterns = _Patterns(tokens, nouns, modifiers)
+        self._found = [
+            patterns.find(chunk) for chunk in tokens.chunks
+        ]  # positions, lengths, columns of the chunk
+        own = [keys for _, _, _, keys in self._found]
+        distinct, columns = np.unique(np.concatenate([*own, np.zeros(0, "V16")]), return_inverse=True)
         parts = distinct.view(np.int32).reshape(-1, 4).tolist()
         self.phrases = [" ".join(tokens.words[part - 1] for part in row if part) for row in parts]
+        self._columns = np.split(columns.astype(np.int32), np.cumsum([len(keys) for keys in own])[:-1])
+
+    def _occurrences(self) -> Iterator[tuple[Chunk, Any, Any, Any]]:
+        """Of each chunk the positions, lengths and columns of its occurrences."""
+        for chunk, (at, length, column, _), columns in zip(
+            self._tokens.chunks, self._found, self._columns, strict=True
+        ):
+            yield chunk, at, length, columns[column]
 
     def scores(self, texts: int) -> Any:
         """A sparse matrix (texts, phrases) of weighted TF-IDF; phrases in too few or too many texts are left out."""
         import numpy as np
-        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        rows = self._tokens.text[self._at]
-        counts = csr_matrix((np.ones(len(rows)), (rows, self._column)), shape=(texts, len(self.phrases)))
-        counts.sum_duplicates()
+        counts, times = self._counts()
         frequency = np.bincount(counts.indices, minlength=len(self.phrases))
         allowed = frequency >= (_RARE if texts >= _LARGE else 1)
         if texts >= _MANY:
             allowed &= frequency <= _COMMON * texts
-        allowed &= self._worth(np.bincount(self._column, minlength=len(self.phrases)), texts)
+        allowed &= self._worth(times, texts)
+        counts.data *= allowed[counts.indices]
+        counts.eliminate_zeros()
         weights = np.array([self._weight(phrase) for phrase in self.phrases]) * allowed
-        scores = (
-            TfidfTransformer(sublinear_tf=True, norm=None).fit_transform(counts).multiply(weights).tocsr()
-        )
+        scores = TfidfTransformer(sublinear_tf=True, norm=None).fit_transform(counts)
+        scores.data *= weights[scores.indices]
         scores.eliminate_zeros()
         return scores
+
+    def _counts(self) -> tuple[Any, Any]:
+        """How often each phrase is in each text, sparse (texts, phrases), and in all texts."""
+        import numpy as np
+        from scipy.sparse import csr_matrix, vstack  # type: ignore[import-untyped]
+
+        parts = []
+        for chunk, at, _, columns in self._occurrences():
+            rows = chunk.texts_at(at) - chunk.first
+            shape = (len(chunk.ends), len(self.phrases))
+            part = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
+            part.sum_duplicates()
+            parts.append(part)
+        counts = vstack(parts, format="csr")
+        times = np.bincount(counts.indices, weights=counts.data, minlength=len(self.phrases))
+        return counts, times.astype(np.int64)
 
     def _worth(self, times: Any, texts: int) -> Any:
         """Which phrases occur often enough for what they are, and not mostly as a part of a longer one."""
@@ -238,22 +192,66 @@ class _Occurrences:
 
         wanted = np.zeros(len(self.phrases), dtype=bool)
         wanted[list(columns)] = True
-        chosen = np.flatnonzero(wanted[self._column])
-        forms, starts = self._tokens.forms, self._tokens.starts()
         seen: dict[int, Counter[str]] = {column: Counter() for column in columns}
-        for i in chosen.tolist():
-            at, column = self._at[i], int(self._column[i])
-            text = " ".join(forms[form] for form in self._tokens.written[at : at + self._length[i]].tolist())
-            if starts[at] and not text[1:2].isupper():
-                seen[column][text[0].lower() + text[1:]] += 0
-            else:
-                seen[column][text] += 1
+        for chunk, at, length, own in self._occurrences():
+            chosen = wanted[own]
+            at, length, own = at[chosen], length[chosen], own[chosen]
+            starts = self._tokens.starts(chunk)[at]
+            rows = np.column_stack([own, starts, length, _window(chunk.written, at, length)])
+            distinct, times = np.unique(rows, axis=0, return_counts=True)
+            for (column, start, size, *forms), number in zip(distinct.tolist(), times.tolist(), strict=True):
+                text = " ".join(self._tokens.forms[form - 1] for form in forms[:size])
+                if start and not text[1:2].isupper():
+                    seen[column][text[0].lower() + text[1:]] += 0
+                else:
+                    seen[column][text] += number
         return {column: _most_frequent(counter, self.phrases[column]) for column, counter in seen.items()}
 
     def _weight(self, phrase: str) -> float:
         if " " in phrase:
             return _PHRASE_WEIGHT
         return _NAME_WEIGHT if phrase in self._names else 1.0
+
+
+class _Patterns:
+    """Where tokens are shaped like a topic."""
+
+    def __init__(self, tokens: Tokens, nouns: set[str], modifiers: set[str]) -> None:
+        self._tokens = tokens
+        self._tables = [tokens.among(words) for words in (nouns, modifiers, _LINKS, ("de",), _ARTICLES)]
+
+    def find(self, chunk: Chunk) -> tuple[Any, Any, Any, Any]:
+        """Position, length and column of each occurrence in the chunk; and of each column the phrase: up to four numbers of
+        lower-case forms, from 1, as 16 bytes."""
+        import numpy as np
+
+        lower = self._tokens.lower(chunk)
+        n, m, link, de, article = (table[lower] for table in self._tables)
+        one, two, three = (np.roll(n, -k) for k in (1, 2, 3))
+        starts = [
+            (1, n),
+            (2, n & np.roll(m, -1)),
+            (3, n & one & np.roll(m, -1) & np.roll(m, -2)),
+            (3, n & np.roll(link, -1) & two),
+            (4, n & np.roll(m, -1) & np.roll(link, -2) & three),
+            (4, n & np.roll(de, -1) & np.roll(article, -2) & three),
+        ]
+        at = np.concatenate([np.flatnonzero(mask) for _, mask in starts]).astype(np.int32)
+        length = np.concatenate([np.full(int(mask.sum()), length, np.int8) for length, mask in starts])
+        keys = _window(lower, at, length)
+        distinct, column = np.unique(keys.view("V16").ravel(), return_inverse=True)
+        return at, length, column.astype(np.int32), distinct
+
+
+def _window(numbers: Any, at: Any, length: Any) -> Any:
+    """`length` numbers from each position, raised by one, and zeros behind them; int32 (positions, 4)."""
+    import numpy as np
+
+    rows = np.zeros((len(at), 4), dtype=np.int32)
+    for k in range(4):
+        inside = length > k
+        rows[inside, k] = numbers[at[inside] + k] + 1
+    return rows
 
 
 def _least_times(words: list[str]) -> int:

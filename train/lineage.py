@@ -13,7 +13,12 @@ import subprocess
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from index.documents import documents_sha256, read_documents
 from space.files import file_sha256
+from space.lineage import compare, text_sha256
+from train.adapters import ADAPTER_WEIGHTS
+from train.base_model import Base
+from train.chat_examples import examples_sha256
 from train.errors import BundlePartInvalid
 
 LIBRARIES = ("llama-cpp-python", "gguf", "faiss-cpu", "tokenizers", "huggingface-hub")
@@ -38,26 +43,52 @@ def read_prepared(data: Path) -> dict[str, Any]:
     return read_json(data / "prepared.json", ("corpus_sha256", "recipe", "recipe_version", "templates"))
 
 
-def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
-    """The lineage of a generator prepared in `data` and converted to `ggufs`, without paths of this machine.
+def converted(base: Base, adapter: Path | None) -> dict[str, Any]:
+    """What export.json says of a base model, an adapter folder, and the run that trained it (run.json beside the folder).
 
-    Raises BundlePartInvalid for a GGUF that is not the file its export.json describes, or whose adapter was trained
-    on other data or other prompts than those of `data`: serving would then ask what training never saw.
+    Raises LineageMismatch for an adapter that is not the run's, BundlePartInvalid. The parity gate compares the bases.
+    """
+    lineage: dict[str, Any] = {"base": base.to_json(), "code_revision": code_revision(), "run": None}
+    if adapter is None:
+        return lineage
+    lineage["adapter"] = {"sha256": file_sha256(adapter / ADAPTER_WEIGHTS)}
+    path = adapter.resolve().parent / "run.json"
+    if path.is_file():
+        run = lineage["run"] = read_json(path)
+        trained = {"sha256": run.get("adapter_sha256")}
+        where = f"run.json of {adapter.resolve().parent.name}"
+        compare("sha256", where, trained, adapter.name, lineage["adapter"], "python -m train sft")
+    return lineage
+
+
+def gather(data: Path, base: Path, adapter: Path | None, index: Path | None) -> dict[str, Any]:
+    """The lineage of a generator prepared in `data`, served by the GGUFs `base` and `adapter`, without paths of this machine.
+
+    `documents_sha256` is that of the documents in `data`, which `index` must have read. Raises BundlePartInvalid for a GGUF that
+    is not the file its export.json describes, or whose adapter was trained on other data or other prompts than those of
+    `data`: serving would then ask what training never saw.
     """
     prepared = read_prepared(data)
-    training: dict[str, Any] = {}
-    for path in ggufs:
-        if (path.parent / "export.json").is_file():
-            record = export_record(path)
-            kinds = {PurePosixPath(entry["path"]).name: entry.get("kind") for entry in record["files"]}
-            # A base is exported beside its adapter, and its record tells of a run that the base had no part in.
-            run = None if kinds.get(path.name) == "base" else record["lineage"]["run"]
-            training = {"base": record["lineage"]["base"], **training, **(run or {})}
-    _check_same_data(training.get("data") or {}, prepared, data)
+    own = _exported(base)
+    tuned = _exported(adapter) if adapter else own
+    # A base is exported beside its adapter, and its record tells of a run that the base had no part in.
+    training = {"base": tuned["base"]} | ((tuned["run"] or {}) if adapter else {}) if tuned else {}
+    _check_same_data(training, prepared, data)
+    if template := training.get("chat_template"):
+        training["chat_template_sha256"] = text_sha256(template)
+    if adapter and (peft := tuned.get("adapter")):
+        training["adapter_sha256"] = peft["sha256"]
+    documents = data / "documents.jsonl"
     lineage = {
         **{key: prepared[key] for key in ("corpus_sha256", "recipe", "recipe_version")},
+        **(
+            {"documents_sha256": documents_sha256(read_documents(documents))}
+            if index and documents.is_file()
+            else {}
+        ),
         "counts": prepared.get("counts", {}),
         "options": prepared.get("options", {}),
+        **({"base": own["base"]} if own else {}),
         "training": {
             key: value for key, value in training.items() if key not in ("libraries", "chat_template", "data")
         },
@@ -68,7 +99,19 @@ def gather(data: Path, ggufs: list[Path]) -> dict[str, Any]:
     return without_paths
 
 
-def _check_same_data(trained: dict[str, Any], prepared: dict[str, Any], data: Path) -> None:
+def _exported(gguf: Path) -> dict[str, Any]:
+    """The lineage in the export.json beside `gguf`, {} without one."""
+    found: dict[str, Any] = export_record(gguf)["lineage"] if (gguf.parent / "export.json").is_file() else {}
+    return found
+
+
+def _check_same_data(training: dict[str, Any], prepared: dict[str, Any], data: Path) -> None:
+    trained = training.get("data") or {}
+    if training.get("data_sha256") and all(
+        (data / name).is_file() for name in ("train.jsonl", "validation.jsonl")
+    ):
+        found = {"data_sha256": examples_sha256(data)}
+        compare("data_sha256", "the adapter's training", training, str(data), found, "python -m train sft")
     for key in ("recipe", "recipe_version", "corpus_sha256", "templates"):
         if key in trained and trained[key] != prepared[key]:
             reason = f"the adapter was trained with another {key}; give the --data that it was trained on"

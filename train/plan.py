@@ -57,7 +57,7 @@ class Plan:
                 f"steps           {self.steps}",
                 f"adapter         {self.adapter_parameters:,} parameters",
                 f"memory          about {self.memory_bytes / 1e6:,.0f} MB beyond the libraries' own (estimate)",
-                f"time            about {_duration(self.seconds)} (estimate)",
+                f"time            about {duration(self.seconds)} (estimate)",
                 f"estimates from  {self.basis}",
             )
         )
@@ -141,7 +141,8 @@ def _matrix_rate(options: Options, seconds: float = 0.3) -> tuple[float, str]:
     return 2 * size**3 * (count - 1) / (time.perf_counter() - start), device
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -7,7 +7,8 @@ A folder holds .txt or .md files or is an output of `prepare`; MILLIONS is the m
 Random crops of one token stream; Muon for the matrices of the layers, AdamW for embeddings and norms; warm-up,
 plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, every second row is of training
 conversations (`--examples`, the JSONL files that `prepare` and `ground` write, each with its shares of the draws) in the
-chat format that the model will serve, none of a held-out document. Every
+chat format that the model will serve, none of a held-out document. For the first `--induction` share, each step also
+trains on repeated random tokens (train/induction.py), so that the model learns to use its context. Every
 few minutes it evaluates bits per character on held-out documents and writes a checkpoint. `OUT/model` is a
 transformers folder that `train sft` and `train export` take as `--base`.
 """
@@ -29,6 +30,7 @@ import numpy as np
 
 from train.card_figures import pretrained_card
 from train.errors import NoCorpus
+from train.induction import ATTENTION_WEIGHT, Drills, losses
 from train.ngram import KneserNey
 from train.pretrain_data import Prepared, Source, describe, prepare
 from train.tokenizer import END_OF_TEXT, copy_tokenizer
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 WARM_UP, DECAY_FROM = 0.02, 0.4
 """Shares of the training: the learning rate rises until the first and falls linearly to a twentieth from the second."""
 MATRIX_LR, EMBEDDING_LR = 0.02, 0.003
+DRILL_ROWS, DRILL_LENGTH = 2, 640
+"""Rows and tokens of a row of repeated random tokens in a step."""
+HELD_OUT = 2**31
+"""Seed of the repeated random tokens that copying is measured on: no step has that number."""
 H100_BF16_FLOPS = 989e12
 """Dense bf16 peak by the vendor's datasheet (H100 and H200 SXM), what the utilisation on a GPU is a share of."""
 
@@ -61,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--examples-from", type=float, default=0.6, help="share of the training before they come in"
+    )
+    parser.add_argument(
+        "--induction",
+        type=float,
+        default=0,
+        metavar="SHARE",
+        help="share of the training, from its beginning, with copying of random tokens beside the texts (0)",
     )
     parser.add_argument(
         "--vocabulary", type=int, default=8192, help="pieces, Phi-3's 11 added tokens included"
@@ -135,6 +148,7 @@ class Trainer:
         # Chunks are 10 % faster on a CPU; torch cannot compile them.
         self.chunks = None if on_gpu else torch.nn.LinearCrossEntropyOptions()
         self.optimizers = make_optimizers(self.model)
+        self.drills = Drills.of(data.tokens, self.tokenizer) if args.induction else None
         self.progress = Progress()
         self.parameters = sum(p.numel() for p in self.model.parameters())
         print(f"{self.parameters / 1e6:.1f} M parameters on {self.device}")
@@ -212,6 +226,9 @@ class Trainer:
         rate = learning_rate(self.done)
         loss = self.loss(self.batch())
         loss.backward()
+        if self.drills and self.done < self.args.induction:
+            copying, looking = self._drilled(self.drills, self.progress.step, DRILL_ROWS)
+            (copying + ATTENTION_WEIGHT * looking).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -221,6 +238,14 @@ class Trainer:
         self.progress.step += 1
         self.progress.tokens += self.args.batch * self.args.sequence
         return loss.detach()
+
+    def _drilled(self, drills: Drills, seed: int, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        rng = np.random.default_rng((self.args.seed, seed, 1))
+        ids, told = (torch.from_numpy(a).to(self.device) for a in drills.rows(rng, rows, DRILL_LENGTH))
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            return losses(self.model, ids, told)
 
     def _report(self, loss: float) -> None:
         p, speed = self.progress, self.progress.tokens / self.progress.seconds
@@ -232,11 +257,17 @@ class Trainer:
         )
 
     def _evaluate(self, loss: float) -> None:
+        import torch
+
         by_source = {
             source: bits_per_character(self.model, self.tokenizer, texts, self.args.sequence)
             for source, texts in self.data.evaluated().items()
         }
         bits = sum(by_source.values()) / len(by_source)
+        copying = {}
+        if self.drills:
+            with torch.inference_mode():
+                copying["copying_nats"] = float(self._drilled(self.drills, HELD_OUT, 4 * DRILL_ROWS)[0])
         p = self.progress
         p.rows.append(
             {
@@ -246,9 +277,10 @@ class Trainer:
                 "loss": loss,
                 "bits_per_character": bits,
                 **by_source,
+                **copying,
             }
         )
-        print(f"       held out: {bits:.3f} bits per character {by_source}", flush=True)
+        print(f"       held out: {bits:.3f} bits per character {by_source} {copying}", flush=True)
 
     def save(self) -> None:
         """Write OUT/checkpoint.pt, whole or not at all, and the loss curve so far."""
@@ -395,7 +427,7 @@ def write_curve(rows: list[dict[str, float]], out: Path) -> None:
     from matplotlib import pyplot
 
     with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
+        writer = csv.DictWriter(file, rows[-1].keys(), extrasaction="ignore")  # a resume may add a figure
         writer.writeheader()
         writer.writerows(rows)
     figure, axes = pyplot.subplots(figsize=(7, 4))

@@ -20,12 +20,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from space.bundle import MANIFEST, Bundle, Generator
-from space.files import REPO, FileEntry, HubSource
+from space.files import REPO, FileEntry, HubSource, file_sha256
+from space.lineage import compare, inside, lineage_of
 from space.persona import consent_of, imitated
+from train.adapters import ADAPTER_WEIGHTS
 from train.cards import CardFacts, adapter_card, gguf_card, index_card
 from train.errors import BadOption, BundlePartInvalid, ConsentNotInLineage, PersonalDataFound
 from train.hub_commit import Commit, Content, push
 from train.lineage import read_json, without_machine_paths
+from train.parity_rows import require_parity
 from train.personal_data import personal_data
 
 ADAPTER_FILES = (
@@ -44,7 +47,8 @@ class PublishSpec:
     """What to publish and as what. `repo` is the stem of the names; `adapters` maps names to PEFT folders.
 
     `public` makes a chat's repositories public, which are private without it; `with_personal_data` names the generators
-    that imitate a person and whose texts may hold personal data.
+    that imitate a person and whose texts may hold personal data; `without_parity` pushes GGUF files of which nothing says
+    that they do what was trained.
     """
 
     bundle: Path
@@ -53,6 +57,7 @@ class PublishSpec:
     private: bool = False
     public: bool = False
     with_personal_data: frozenset[str] = frozenset()
+    without_parity: bool = False
     license: str | None = None
     language: str = "es"
     base_model: str | None = None
@@ -77,13 +82,15 @@ class Published:
 def publish(spec: PublishSpec) -> Published:
     """Pushes a verified bundle.
 
-    Raises BadOption, ConsentNotInLineage, PersonalDataFound, a BundleError, or one of the errors of `train.hub_commit.push`.
+    Raises BadOption, ParityFailed, ParityMissing, ConsentNotInLineage, PersonalDataFound, a BundleError, or one of the errors of `train.hub_commit.push`.
     """
     if not REPO.fullmatch(spec.repo):
         raise BadOption(
             option="--repo", value=spec.repo, reason="it is owner/name, from which the names are made"
         )
     bundle = Bundle.load(spec.bundle)
+    if not spec.without_parity:
+        require_parity(bundle)
     for generator in imitated(bundle):
         _check_persona(bundle, generator, spec)
     private = spec.private or (bool(imitated(bundle)) and not spec.public)
@@ -91,6 +98,7 @@ def publish(spec: PublishSpec) -> Published:
     adapters: dict[str, Commit] = {}
     not_pushed: list[str] = []
     for name, folder in spec.adapters.items():
+        _check_trained(bundle, name, folder)
         files, left = _adapter_files(folder, facts.base_model)
         files["README.md"] = adapter_card(facts, name).encode()
         adapters[name] = push(Commit(facts.adapters[name], "model", facts.tag), files, private)
@@ -110,6 +118,19 @@ def _check_persona(bundle: Bundle, generator: Generator, spec: PublishSpec) -> N
     if found:
         kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(found.items()))
         raise PersonalDataFound(name=generator.name, kinds=kinds)
+
+
+def _check_trained(bundle: Bundle, adapter: str, folder: Path) -> None:
+    """Raises LineageMismatch for a PEFT folder that is not what the bundle's adapter was converted from."""
+    weights = (
+        {"sha256": file_sha256(folder / ADAPTER_WEIGHTS)} if (folder / ADAPTER_WEIGHTS).is_file() else {}
+    )
+    for generator in bundle.generators:
+        if generator.adapter == adapter:
+            training = inside(lineage_of(bundle, generator), "training")
+            own = {"sha256": training.get("adapter_sha256")}
+            where = f"the lineage of {generator.name}"
+            compare("sha256", where, own, str(folder), weights, "python -m train export")
 
 
 def _facts(spec: PublishSpec, bundle: Bundle) -> CardFacts:
@@ -204,6 +225,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GENERATOR",
         help="publish this chat although its texts hold personal data (repeatable)",
     )
+    parser.add_argument(
+        "--without-parity",
+        action="store_true",
+        help="publish GGUF files although nothing says that they do what was trained",
+    )
     parser.add_argument("--license", help="such as apache-2.0 or cc-by-4.0; default: the bundle's")
     parser.add_argument("--language", default="es", help="of the texts; default: %(default)s")
     parser.add_argument("--base-model", metavar="OWNER/NAME", help="the base on the Hub; default: as trained")
@@ -211,7 +237,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", metavar="OWNER/NAME", help="also push the Space that serves it")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> str:
+    """Publishes and prints; returns what serves it. Raises what `publish` and `push_space` raise."""
     from train.publish_space import push_space
 
     bundle = Bundle.load(args.bundle, verify=False)
@@ -223,6 +250,7 @@ def run(args: argparse.Namespace) -> None:
         private=args.private,
         public=args.public,
         with_personal_data=frozenset(args.with_personal_data),
+        without_parity=args.without_parity,
         license=args.license,
         language=args.language,
         base_model=args.base_model,
@@ -241,6 +269,7 @@ def run(args: argparse.Namespace) -> None:
         space = push_space(args.space, done.reference, done.private)
         print(f"space   {space.repo}  {space.revision}")
     print(f"ORADOR_BUNDLE={done.reference}")
+    return f"ORADOR_BUNDLE={done.reference}"
 
 
 def _named(text: str, names: list[str]) -> tuple[str, Path]:

@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from train.audit import shorten
 from train.corpus import Corpus, Document
-from train.recipes import Example
+from train.example_files import ExampleFiles
 from train.split import SPLITS
 
 _TITLES = {"kept": "Kept", "dropped": "Dropped", "repaired": "Repaired"}
 _LABEL_ROWS = 40
+_RANKED = 40  # topics and speakers in the report
+_EVEN = (5, 10, 20, 25, 50, 100, 200, 500)  # words
+_MOST_BINS = 24
 _BINS = (0, 50, 100, 150, 200, 300, 400, 500, 600, 800, 1000, 2000)
 
 
 def build(
-    args: argparse.Namespace, corpus: Corpus, documents: Sequence[Document], examples: Sequence[Example]
+    args: argparse.Namespace, corpus: Corpus, documents: Sequence[Document], examples: ExampleFiles
 ) -> dict[str, Any]:
     """All figures of one preparation, as JSON values."""
-    lengths = [len(example.learnt.split()) for example in examples]
+    by_split = Counter(examples.splits)
+    words = Counter[int]()
+    for split, length in zip(examples.splits, examples.words, strict=True):
+        words[split] += length
     counts = {
-        "documents": _by_split([document.split for document in documents]),
-        "examples": _by_split([example.document.split for example in examples]),
-        "words": {
-            split: sum(n for n, e in zip(lengths, examples, strict=True) if e.document.split == split)
-            for split in SPLITS
-        },
+        "documents": _by_split(Counter(SPLITS.index(document.split) for document in documents)),
+        "examples": _by_split(by_split),
+        "words": _by_split(words),
     }
+    speakers = Counter(document.speaker for document in documents if document.speaker)
     dates = sorted(document.date for document in documents if document.date)
     return {
         "recipe": args.recipe,
         "source": corpus.source.name or str(corpus.source),
         "corpus_sha256": corpus.sha256,
         "counts": counts,
-        "words_per_example": {**_quantiles(lengths), "histogram": _histogram(lengths)},
-        "dates": [dates[0], dates[-1]] if dates else None,
-        "derived": {
-            name: sum(name in example.derived for example in examples) for name in ("topics", "field")
+        "words_per_example": {
+            **_quantiles(examples.words),
+            "histogram": _histogram(examples.words),
+            "bins": _even_bins(examples.words),
         },
-        "samples": [
-            {
-                "prompt": example.template.render(example.history, **example.values)[-1]["content"],
-                "answer": shorten(example.answer, 300),
-                "document": example.document.id,
-            }
-            for example in _spread(examples, 4)
-        ],
+        "dates": [dates[0], dates[-1]] if dates else None,
+        "documents_by_month": sorted(Counter(date[:7] for date in dates).items()),
+        "speakers": {"number": len(speakers), "most": speakers.most_common(_RANKED)},
+        "topics": examples.topics.most_common(_RANKED),
+        "derived": {name: examples.derived[name] for name in ("topics", "field")},
+        "samples": [_sample(examples.read(number)) for number in _spread(len(examples.splits), 4)],
         **corpus.audit.to_json(),
     }
 
@@ -136,16 +139,25 @@ def _table(name: str, rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _by_split(splits: list[str]) -> dict[str, int]:
-    return {split: splits.count(split) for split in SPLITS}
+def _sample(row: dict[str, Any]) -> dict[str, str]:
+    prompt, answer = row["messages"][-2:]
+    return {
+        "prompt": prompt["content"],
+        "answer": shorten(answer["content"], 300),
+        "document": row["document"],
+    }
 
 
-def _quantiles(lengths: list[int]) -> dict[str, int]:
+def _by_split(counts: Mapping[int, int]) -> dict[str, int]:
+    return {split: counts[number] for number, split in enumerate(SPLITS)}
+
+
+def _quantiles(lengths: Sequence[int]) -> dict[str, int]:
     ordered = sorted(lengths)
     return {"min": ordered[0], "median": ordered[len(ordered) // 2], "max": ordered[-1]}
 
 
-def _histogram(lengths: list[int]) -> list[list[int]]:
+def _histogram(lengths: Sequence[int]) -> list[list[int]]:
     """[from, below or -1 for no limit, examples] for each bin that has examples or lies between such."""
     rows = [
         [low, high, sum(low <= n and (high < 0 or n < high) for n in lengths)]
@@ -153,6 +165,16 @@ def _histogram(lengths: list[int]) -> list[list[int]]:
     ]
     filled = [i for i, row in enumerate(rows) if row[2]]
     return rows[filled[0] : filled[-1] + 1]
+
+
+def _even_bins(lengths: Sequence[int]) -> list[list[int]]:
+    """[from, below, examples] of the finest even bins that are not too many; the last holds all that is longer."""
+    ordered = sorted(lengths)
+    low, high = ordered[0], ordered[int(len(ordered) * 0.995)]
+    width = next((step for step in _EVEN if (high - low) // step < _MOST_BINS), 1000)
+    start, count = low // width, high // width - low // width + 1
+    numbers = Counter(min(length // width - start, count - 1) for length in lengths)
+    return [[(start + i) * width, (start + i + 1) * width, numbers[i]] for i in range(count)]
 
 
 def _bars(histogram: list[list[int]]) -> list[str]:
@@ -163,9 +185,8 @@ def _bars(histogram: list[list[int]]) -> list[str]:
     ]
 
 
-def _spread(examples: Sequence[Example], number: int) -> list[Example]:
-    step = max(1, len(examples) // number)
-    return list(examples[::step][:number])
+def _spread(size: int, number: int) -> range:
+    return range(size)[:: max(1, size // number)][:number]
 
 
 def _cell(text: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,9 @@ class Scorer:
         """Raises ModelUnreadable."""
         self._model = Model(base, adapters)
         self.context = Context(self._model, 1, context, BATCH, threads)
+        self.context.calibrate(threads)
         self.vocabulary = self._model.vocabulary
-        self._template = ChatTemplate(chat_template, self.vocabulary.bos, self.vocabulary.eos)
+        self.template = ChatTemplate(chat_template, self.vocabulary.bos, self.vocabulary.eos)
         self._adapter: str | None = None
         self._held: Sequence[int] = ()  # the tokens in the context's memory, read with `_adapter`
 
@@ -44,11 +45,40 @@ class Scorer:
 
         Raises AnswerTooLong where the conversation does not fit the context.
         """
+        ids, start = self.tokens(prompt, answer)
+        return self.nats(ids, start, adapter), len(ids) - start
+
+    def tokens(self, prompt: Sequence[Message], answer: str) -> tuple[list[int], int]:
+        """The conversation, which ends with the token that ends `answer`, and where the answer begins.
+
+        Raises AnswerTooLong where it does not fit the context.
+        """
         start = len(self._encode(prompt))
         ids = [*self._encode(prompt, answer), self._end(prompt)]
         if len(ids) > self.context.size:
             raise AnswerTooLong(tokens=len(ids), context=self.context.size)
-        return self.nats(ids, start, adapter), len(ids) - start
+        return ids, start
+
+    def fits(self, prompt: Sequence[Message], answer: str) -> bool:
+        """Whether the conversation fits the context."""
+        try:
+            self.tokens(prompt, answer)
+        except AnswerTooLong:
+            return False
+        return True
+
+    def text(self, text: str, adapter: str | None = None) -> tuple[float, int]:
+        """Nats of a plain `text` after the token that begins texts, and how many tokens they are.
+
+        A text longer than the context is read in halves of it, each after the half before.
+        """
+        first = self.vocabulary.markers[self.vocabulary.bos or self.vocabulary.eos].id
+        ids = [first, *self.vocabulary.tokenize(text)]
+        half = self.context.size // 2
+        total = self.nats(ids[: 2 * half], adapter=adapter)
+        for start in range(2 * half, len(ids), half):
+            total += self.nats(ids[start - half : start + half], half, adapter)
+        return total, len(ids) - 1
 
     def nats(self, ids: Sequence[int], start: int = 1, adapter: str | None = None) -> float:
         """Nats of the tokens from `start` on, each given all before it. `ids` must fit the context.
@@ -56,6 +86,16 @@ class Scorer:
         What the last call read is not read again: the turns of a conversation before an answer.
         """
         total = 0.0
+        for first, logits in self.logits(ids, start, adapter):
+            chosen = logits[np.arange(len(logits)), ids[first : first + len(logits)]]
+            total += float((np.log(np.exp(logits).sum(axis=1)) - chosen).sum())
+        return total
+
+    def logits(
+        self, ids: Sequence[int], start: int = 1, adapter: str | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Of the tokens from `start` on, in runs: the place of the first, and logits (float64, the highest of a row 0)
+        [tokens, vocabulary], each row given all before that token. To be read to the end."""
         known = self._known(ids, start - 1, adapter)
         self._adapter, self._held = adapter, ids[:-1]
         for first in range(known, len(ids) - 1, BATCH):
@@ -64,10 +104,7 @@ class Scorer:
             self.context.read(0, ids[first : min(first + BATCH, len(ids) - 1)], wanted)
             if rows:
                 logits = np.stack([self.context.logits(row) for row in wanted]).astype(np.float64)
-                logits -= logits.max(axis=1, keepdims=True)
-                chosen = logits[np.arange(len(rows)), [ids[row + 1] for row in rows]]
-                total += float((np.log(np.exp(logits).sum(axis=1)) - chosen).sum())
-        return total
+                yield rows.start + 1, logits - logits.max(axis=1, keepdims=True)
 
     def _known(self, ids: Sequence[int], limit: int, adapter: str | None) -> int:
         """How many of the first `limit` tokens are in memory; what follows them is forgotten."""
@@ -78,13 +115,13 @@ class Scorer:
         return known
 
     def _encode(self, messages: Sequence[Message], opening: str = "") -> list[int]:
-        parts = self._template.parts(messages, opening)
+        parts = self.template.parts(messages, opening)
         return encode(parts, self.vocabulary.markers, self.vocabulary.tokenize)
 
     def _end(self, prompt: Sequence[Message]) -> int:
         """The token that the template writes after an answer, the end of the text where it writes none."""
         markers = self.vocabulary.markers
-        parts = self._template.parts([*prompt, {"role": "assistant", "content": "a"}])
+        parts = self.template.parts([*prompt, {"role": "assistant", "content": "a"}])
         last = max(n for n, part in enumerate(parts) if not part.trusted)
         after = "".join(part.text for part in parts[last + 1 :])
         marks = re.search("|".join(map(re.escape, markers)), after) if markers else None

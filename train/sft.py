@@ -4,7 +4,7 @@
     python -m train sft --data prepared/ --base microsoft/Phi-3-mini-4k-instruct --out runs/talks --qlora
     python -m train sft --data prepared/ --base microsoft/Phi-3-mini-4k-instruct --out runs/talks --qlora --resume
 
-Writes into --out: adapter/ (PEFT and tokenizer), checkpoints/, loss.csv, loss.png, and at last run.json.
+Writes into --out: adapter/ (PEFT and tokenizer), checkpoints/, loss.csv, loss.png, held_out.jsonl, and at last run.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from space.files import file_sha256
 from train import sft_options
+from train.adapters import ADAPTER_WEIGHTS
 from train.base_model import Base, load_model, load_tokenizer, resolve
 from train.chat_examples import (
     Encoded,
@@ -30,6 +32,8 @@ from train.chat_examples import (
     set_chat_template,
 )
 from train.errors import NothingToResume, ResumeMismatch, RunExists
+from train.lineage import code_revision
+from train.parity_examples import HELD_OUT, sample, write_held_out
 from train.sft_options import Options
 from train.tokenizer import copy_tokenizer
 
@@ -83,6 +87,8 @@ def fine_tune(options: Options) -> dict[str, Any]:
         "data": _data_lineage(inputs),
         "plan": as_json(plan),
         **result,
+        "adapter_sha256": file_sha256(options.out / "adapter" / ADAPTER_WEIGHTS),
+        "code_revision": code_revision(),
         "seconds": round(time.monotonic() - start, 1),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
@@ -119,7 +125,7 @@ def _print_dropped(inputs: Inputs) -> None:
 def _begin(inputs: Inputs, options: Options) -> dict[str, Any]:
     """Open the folder of the run, or check that the one to resume is the same; returns what run.json begins with."""
     begun = {
-        "base": {"id": inputs.base.id, "revision": inputs.base.revision},
+        "base": inputs.base.to_json(),
         "data_sha256": inputs.prepared.sha256,
         "options": options.to_json(),
         "chat_template": inputs.tokenizer.chat_template,
@@ -130,11 +136,23 @@ def _begin(inputs: Inputs, options: Options) -> dict[str, Any]:
             raise RunExists(path=options.out)
         options.out.mkdir(parents=True, exist_ok=True)
         _write_json(begun, path)
-    elif not path.is_file() or not any((options.out / "checkpoints").glob("checkpoint-*")):
+    elif not path.is_file() or not whole_checkpoints(options.out):
         raise NothingToResume(path=options.out)
     else:
         _check_same(json.loads(path.read_text(encoding="utf-8")), begun, options.out)
     return begun
+
+
+def whole_checkpoints(out: Path) -> list[Path]:
+    """The checkpoints of a run that can be resumed, without those whose writing was interrupted, which are removed.
+
+    The trainer writes trainer_state.json last.
+    """
+    found = sorted((out / "checkpoints").glob("checkpoint-*"))
+    whole = [folder for folder in found if (folder / "trainer_state.json").is_file()]
+    for folder in set(found) - set(whole):
+        shutil.rmtree(folder)
+    return whole
 
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
@@ -164,6 +182,7 @@ def _train(inputs: Inputs, options: Options, begun: dict[str, Any]) -> dict[str,
     trainer.train(resume_from_checkpoint=checkpoint)
     after = completion_loss(trainer.model, inputs.validation.examples) if inputs.validation.examples else None
     save_adapter(trainer.model, inputs.base, inputs.tokenizer, options.out / "adapter")
+    keep_held_out(trainer.model, inputs, options.out)
     state = trainer.state
     best = Path(state.best_model_checkpoint).name if state.best_model_checkpoint else None
     if before is not None and after is not None:
@@ -186,6 +205,17 @@ def begun_loss(out: Path) -> float | None:
     return loss
 
 
+def keep_held_out(model: Any, inputs: Inputs, out: Path) -> None:
+    """Leave in `out` some of the validation conversations with what the model gives them: by these `python -m train export`
+    knows that it loaded what was trained, and that the GGUF does the same."""
+    from train.parity_reference import token_nats
+
+    ends = end_tokens(inputs.tokenizer, inputs.base)
+    kept = sample(inputs.prepared.validation, inputs.tokenizer, ends, inputs.max_length)
+    model.eval()
+    write_held_out(kept, [token_nats(model, one.ids, one.start)[0].tolist() for one in kept], out / HELD_OUT)
+
+
 def save_adapter(model: Any, base: Base, tokenizer: Any, out: Path) -> None:
     """Write the adapter with the base model's tokenizer files and the chat template used; complete or absent.
 
@@ -195,6 +225,8 @@ def save_adapter(model: Any, base: Base, tokenizer: Any, out: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     config = model.peft_config["default"]
     config.base_model_name_or_path, config.revision = base.id, base.revision
+    # peft holds a set, whose order is another in every process
+    config.target_modules = sorted(config.target_modules)
     # "auto" would ask the Hub for the base's configuration to see whether the vocabulary has grown
     model.save_pretrained(scratch, save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)

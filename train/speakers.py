@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 
 from train.errors import AmbiguousSpeaker
 
@@ -19,7 +20,7 @@ _TITLES = frozenset(
     "presidente presidenta expresidente expresidenta vicepresidente vicepresidenta lic licenciado licenciada dr dra doctor doctora "  # noqa: SIM905
     "ing ingeniero ingeniera mtro mtra maestro maestra arq prof profesor profesora gral general almirante coronel capitan sr sra srta "
     "senor senora don dona c ciudadano ciudadana constitucional republica nacion mexico estados unidos mexicanos electo electa "
-    "gobierno secretario secretaria gobernador gobernadora senador senadora diputado diputada ministro ministra alcalde alcaldesa candidato "
+    "gobierno municipal secretario secretaria gobernador gobernadora senador senadora diputado diputada ministro ministra alcalde alcaldesa candidato "
     "candidata rey reina papa embajador embajadora".split()
 )
 _CLOSE = 0.8  # difflib ratio: one wrong letter in five
@@ -179,6 +180,7 @@ def _name_tokens(text: str) -> list[str]:
     return tokens
 
 
+@cache
 def _is_title(token: str) -> bool:
     if token in _TITLES:
         return True

@@ -10,11 +10,15 @@ from __future__ import annotations
 import dataclasses
 import random
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 from train.audit import Audit
 from train.corpus import Document
+from train.packed import Packed
+from train.processes import AUTOMATIC, Processes
 
 SPLITS = ("train", "validation", "test")
 FRACTIONS = {"validation": 0.05, "test": 0.05}
@@ -41,14 +45,13 @@ class Groups:
         return [group for group in self.members if len(group) > 1]
 
 
-def drop_exact_duplicates(documents: Sequence[Document], audit: Audit) -> list[Document]:
+def drop_exact_duplicates(
+    documents: Sequence[Document], audit: Audit, processes: Processes = AUTOMATIC
+) -> list[Document]:
     """The documents whose words no earlier one has."""
-    import xxhash
-
     first: dict[int, str] = {}
     kept = []
-    for document in documents:
-        key = xxhash.xxh3_128_intdigest(" ".join(words(document.text)).encode())
+    for document, key in zip(documents, processes.map(_words_key, documents, audit), strict=True):
         if key in first:
             audit.dropped("documents: the same text as another", f"{document.id} = {first[key]}")
         else:
@@ -57,26 +60,23 @@ def drop_exact_duplicates(documents: Sequence[Document], audit: Audit) -> list[D
     return kept
 
 
-def drop_repeated_paragraphs(documents: Sequence[Document], audit: Audit) -> list[Document]:
+def drop_repeated_paragraphs(
+    documents: Sequence[Document], audit: Audit, processes: Processes = AUTOMATIC
+) -> list[Document]:
     """Documents without the paragraphs of REPEATED_WORDS or more that a fifth of all documents (and five at least) hold."""
-    seen: Counter[str] = Counter()
-    for document in documents:
-        seen.update({p for p in document.paragraphs if len(p.split()) >= REPEATED_WORDS})
-    furniture = {p for p, number in seen.items() if number >= max(5, len(documents) * REPEATED_SHARE)}
+    import numpy as np
+
+    keys = list(processes.map(_long_paragraphs, documents, audit))
+    distinct, times = np.unique(np.concatenate([*keys, np.zeros(0, np.uint64)]), return_counts=True)
+    furniture = distinct[times >= max(5, len(documents) * REPEATED_SHARE)]
     result = []
-    for document in documents:
-        for paragraph in furniture & set(document.paragraphs):
-            audit.dropped("paragraphs that a fifth of the documents repeat", paragraph)
-        sections = [[p for p in section if p not in furniture] for section in document.sections]
-        left = [section for section in sections if section]
-        if left:
-            result.append(dataclasses.replace(document, sections=left))
-        else:
-            audit.dropped("documents with nothing but repeated paragraphs", document.id)
+    for document, own in zip(documents, keys, strict=True):
+        found = set(np.intersect1d(own, furniture).tolist())
+        result.extend(_without(document, found, audit) if found else [document])
     return result
 
 
-def group_near_duplicates(documents: Sequence[Document]) -> Groups:
+def group_near_duplicates(documents: Sequence[Document], processes: Processes = AUTOMATIC) -> Groups:
     """Groups of documents connected by an estimated Jaccard similarity of at least THRESHOLD."""
     from datasketch import MinHashLSH
 
@@ -89,9 +89,8 @@ def group_near_duplicates(documents: Sequence[Document]) -> Groups:
             index = parent[index]
         return index
 
-    signatures = []
-    for index, document in enumerate(documents):
-        signature = _signature(document)
+    signatures: list[Any] = []
+    for index, signature in enumerate(processes.map(_signature, documents, Audit())):
         signatures.append(signature)
         for other in lsh.query(signature):
             if signatures[other].jaccard(signature) >= THRESHOLD:
@@ -150,36 +149,27 @@ def assign_latest(documents: Sequence[Document], groups: Groups, audit: Audit) -
     return [document for index, document in enumerate(documents) if index not in left_out]
 
 
-def drop_shared_paragraphs(documents: Sequence[Document], audit: Audit) -> list[Document]:
+def drop_shared_paragraphs(
+    documents: Sequence[Document], audit: Audit, processes: Processes = AUTOMATIC
+) -> list[Document]:
     """Documents without the paragraphs that a split further on holds too; a document left without text is dropped."""
-    import xxhash
-
+    keys = list(processes.map(_paragraph_keys, documents, audit))
     seen: set[int] = set()
-    result: dict[str, Document] = {}
+    result: dict[int, Document] = {}
     for split in reversed(SPLITS):
         added: set[int] = set()
-        for document in documents:
+        for index, document in enumerate(documents):
             if document.split != split:
                 continue
-            sections = []
-            for section in document.sections:
-                kept = []
-                for paragraph in section:
-                    tokens = words(paragraph)
-                    key = xxhash.xxh3_64_intdigest(" ".join(tokens).encode())
-                    if len(tokens) >= SHARED_WORDS and key in seen:
-                        audit.dropped(f"paragraphs of {split} that a later split holds too", paragraph)
-                        continue
-                    added.add(key)
-                    kept.append(paragraph)
-                sections.append(kept)
-            left = [section for section in sections if section]
-            if left:
-                result[document.id] = dataclasses.replace(document, sections=left)
-            else:
-                audit.dropped(f"documents of {split} with nothing but shared paragraphs", document.id)
+            own = keys[index].tolist()
+            shared = [bool(key & 1) and key in seen for key in own]
+            if split != SPLITS[0]:  # nothing comes before it
+                added.update(key for key, again in zip(own, shared, strict=True) if not again)
+            left = _without_shared(document, shared, audit) if any(shared) else document
+            if left is not None:
+                result[index] = left
         seen |= added
-    return [result[document.id] for document in documents if document.id in result]
+    return [result[index] for index in sorted(result)]
 
 
 def words(text: str) -> list[str]:
@@ -187,16 +177,94 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _signature(document: Document) -> object:
+def _words_key(document: Document, _: Audit) -> int:
+    """A hash of the document's words."""
+    import xxhash
+
+    return xxhash.xxh3_128_intdigest(" ".join(words(document.text)).encode())
+
+
+def _long_paragraphs(document: Document, _: Audit) -> Any:
+    """Hashes of the paragraphs of REPEATED_WORDS or more, each once; uint64."""
+    import numpy as np
+
+    return np.array(
+        list({_key(p) for p in document.paragraphs if len(p.split()) >= REPEATED_WORDS}), dtype=np.uint64
+    )
+
+
+def _key(text: str) -> int:
+    import xxhash
+
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def _without(document: Document, furniture: set[int], audit: Audit) -> list[Document]:
+    """The document without the paragraphs with these hashes, if anything is left."""
+    for paragraph in dict.fromkeys(document.paragraphs):
+        if _key(paragraph) in furniture:
+            audit.dropped("paragraphs that a fifth of the documents repeat", paragraph)
+    sections = [[p for p in section if _key(p) not in furniture] for section in document.sections]
+    left = [section for section in sections if section]
+    if left:
+        return [dataclasses.replace(document, sections=Packed(left))]
+    audit.dropped("documents with nothing but repeated paragraphs", document.id)
+    return []
+
+
+def _paragraph_keys(document: Document, _: Audit) -> Any:
+    """A hash of each paragraph's words, the last bit set where they are SHARED_WORDS or more; uint64."""
+    import numpy as np
+    import xxhash
+
+    keys = []
+    for paragraph in document.paragraphs:
+        tokens = words(paragraph)
+        key = xxhash.xxh3_64_intdigest(" ".join(tokens).encode())
+        keys.append((key & ~1) | (len(tokens) >= SHARED_WORDS))
+    return np.array(keys, dtype=np.uint64)
+
+
+def _without_shared(document: Document, shared: list[bool], audit: Audit) -> Document | None:
+    """The document without the paragraphs marked in `shared`; None when nothing is left."""
+    marks = iter(shared)
+    sections = []
+    for section in document.sections:
+        kept = []
+        for paragraph in section:
+            if next(marks):
+                audit.dropped(f"paragraphs of {document.split} that a later split holds too", paragraph)
+            else:
+                kept.append(paragraph)
+        sections.append(kept)
+    left = [section for section in sections if section]
+    if left:
+        return dataclasses.replace(document, sections=Packed(left))
+    audit.dropped(f"documents of {document.split} with nothing but shared paragraphs", document.id)
+    return None
+
+
+@cache
+def _no_words() -> Any:
+    """A signature to copy: its 128 permutations take longer to draw than those of a short text to use."""
     import xxhash
     from datasketch import MinHash
 
-    tokens = words(document.text)
-    count = max(1, len(tokens) - SHINGLE + 1)
-    shingles = {" ".join(tokens[i : i + SHINGLE]).encode() for i in range(count)}
-    signature = MinHash(num_perm=PERMUTATIONS, hashfunc=xxhash.xxh32_intdigest)
-    signature.update_batch(sorted(shingles))
-    return signature
+    return MinHash(num_perm=PERMUTATIONS, hashfunc=xxhash.xxh32_intdigest)
+
+
+def _signature(document: Document, _: Audit) -> Any:
+    """MinHash of the document's word shingles."""
+    import numpy as np
+    from datasketch import LeanMinHash
+
+    text = " ".join(words(document.text)).encode()
+    spaces = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord(" "))
+    starts, ends = [0, *(spaces + 1).tolist()], [*spaces.tolist(), len(text)]
+    last = ends[SHINGLE - 1 :] or [len(text)]
+    signature = _no_words().copy()
+    signature.update_batch([text[start:end] for start, end in zip(starts, last, strict=False)])
+    return LeanMinHash(signature)
 
 
 def _put(documents: Sequence[Document], group: Sequence[int], split: str) -> None:

@@ -24,6 +24,7 @@ COLUMNS = {
     "text": "transcript text content transcripcion texto contenido discurso",
     "date": "date fecha recorded_date published_date film_date",
     "source": "source url link fuente enlace",
+    "number": "number numero num id talk_id",
 }
 _BY_NAME = {
     name: (column, rank) for column, names in COLUMNS.items() for rank, name in enumerate(names.split())
@@ -60,21 +61,48 @@ def as_list(value: object) -> list[str]:
     return list(dict.fromkeys(item.strip(" \"'\t\n") for item in items if item.strip(" \"'\t\n")))
 
 
-def read_rows(text: str, suffix: str) -> Iterator[Row]:
-    """(number from 1, its values by our names, or the BadRow that it is). Raises BadRow when the table cannot be read at all."""
+def as_field(cell: str) -> str | None:
+    """A person's occupation in words, "Author/educator" with a comma between; of a list the first two."""
+    items = as_list(cell)[:2] if cell.startswith(("[", "{")) else re.split(r"\s*[/|;]\s*", cell)
+    return ", ".join(filter(None, items)) or None
+
+
+def headers(text: str, suffix: str) -> set[str]:
+    """Our names of the columns that a .csv, .tsv, .jsonl or .ndjson begins with; of a table's beginning too."""
+    text = text.lstrip()
+    first = text.partition("\n")[0]
+    try:
+        if suffix in (".jsonl", ".ndjson"):
+            found = json.loads(first)
+            names = list(found) if isinstance(found, dict) else []
+        else:
+            text, delimiter = _dialect(text, suffix)
+            names = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+    except (ValueError, csv.Error):
+        return set()
+    return set(_by_our_names(dict.fromkeys(names, True)))
+
+
+def read_rows(text: str, suffix: str, texts: bool = True) -> Iterator[Row]:
+    """(number from 1, its values by our names, or the BadRow that it is). Raises BadRow when the table cannot be read at all,
+    and with `texts` when it has no column with the text."""
     if suffix in (".csv", ".tsv"):
-        yield from _csv_rows(text, "\t" if suffix == ".tsv" else None)
+        yield from _csv_rows(*_dialect(text, suffix), texts)
     elif suffix in (".jsonl", ".ndjson"):
-        yield from _json_lines(text)
+        yield from _json_lines(text, texts)
     else:
-        yield from _json_rows(text)
+        yield from _json_rows(text, texts)
 
 
-def _csv_rows(text: str, delimiter: str | None) -> Iterator[Row]:
+def _dialect(text: str, suffix: str) -> tuple[str, str]:
+    """The table without Excel's own declaration, and its delimiter."""
+    if match := re.match(r"sep=(.)\n", text):
+        return text[match.end() :], match[1]
+    return text, "\t" if suffix == ".tsv" else _delimiter(text)
+
+
+def _csv_rows(text: str, delimiter: str, texts: bool) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    if match := re.match(r"sep=(.)\n", text):  # Excel's own declaration
-        text, delimiter = text[match.end() :], match[1]
-    delimiter = delimiter or _delimiter(text)
     try:
         table = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
     except csv.Error as first:
@@ -93,7 +121,8 @@ def _csv_rows(text: str, delimiter: str | None) -> Iterator[Row]:
     if not table:
         raise BadRow("the table has no rows")
     headers = table[0]
-    _need_text(headers, "header")
+    if texts:
+        _need_text(headers, "header")
     for number, row in enumerate(table[1:], 1):
         if len(row) > len(headers) and any(cell.strip() for cell in row[len(headers) :]):
             yield (
@@ -127,20 +156,20 @@ def _line_of_error(text: str, delimiter: str) -> int:
     return reader.line_num
 
 
-def _json_lines(text: str) -> Iterator[Row]:
+def _json_lines(text: str, texts: bool) -> Iterator[Row]:
     number = 0
     for line, content in enumerate(text.split("\n"), 1):
         if content.strip():
             number += 1
             try:
-                yield number, _object(json.loads(content), f"line {line}")
+                yield number, _object(json.loads(content), f"line {line}", texts)
             except ValueError as error:
                 yield number, BadRow(f"line {line} is not JSON ({error})")
             except BadRow as error:
                 yield number, error
 
 
-def _json_rows(text: str) -> Iterator[Row]:
+def _json_rows(text: str, texts: bool) -> Iterator[Row]:
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -150,15 +179,16 @@ def _json_rows(text: str) -> Iterator[Row]:
         value = lists[0] if len(lists) == 1 else [value]
     for number, item in enumerate(value if isinstance(value, list) else [value], 1):
         try:
-            yield number, _object(item, f"entry {number}")
+            yield number, _object(item, f"entry {number}", texts)
         except BadRow as error:
             yield number, error
 
 
-def _object(value: Any, where: str) -> dict[str, object]:
+def _object(value: Any, where: str, texts: bool) -> dict[str, object]:
     if not isinstance(value, dict):
         raise BadRow(f"{where} is not an object with the columns {', '.join(COLUMNS)}")
-    _need_text(list(value), where)
+    if texts:
+        _need_text(list(value), where)
     row = _by_our_names(value)
     if not isinstance(row.get("text", ""), str):
         raise BadRow(f"{where}: the text is a {type(row['text']).__name__}, not a string")

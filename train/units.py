@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from index.passages import count_words, sentences
@@ -17,7 +18,7 @@ class Size:
     high: int
 
 
-def pack(sections: list[list[str]], size: Size, audit: Audit) -> list[str]:
+def pack(sections: Iterable[list[str]], size: Size, audit: Audit) -> list[str]:
     """Units of `size` in the order of `sections`, ending where a section or a paragraph ends and a sentence is complete.
 
     A unit ends where a section ends once it has `low` words. A last piece that is too short joins the unit before it when
@@ -59,12 +60,17 @@ def pack(sections: list[list[str]], size: Size, audit: Audit) -> list[str]:
 def balanced(paragraphs: list[str], high: int, audit: Audit) -> list[str]:
     """The paragraphs in the fewest parts of at most `high` words, of about the same length."""
     pieces = [part for paragraph in paragraphs for part in _pieces(paragraph, high, audit)]
+    return ["\n\n".join(part) for part in _even(pieces, high)]
+
+
+def _even(pieces: list[str], high: int) -> list[list[str]]:
+    """The pieces in the fewest runs of at most `high` words, of about the same length; a longer piece is one of its own."""
     total = _words(pieces)
     number = max(1, -(-total // high))
     while True:
         parts = _cut(pieces, total / number)
         if number >= len(pieces) or all(_words(part) <= high for part in parts):
-            return ["\n\n".join(part) for part in parts]
+            return parts
         number += 1
 
 
@@ -83,16 +89,14 @@ def _cut(pieces: list[str], target: float) -> list[list[str]]:
 
 def _pieces(paragraph: str, high: int, audit: Audit) -> list[str]:
     """The paragraph, or when it alone is too long groups of its sentences that fit."""
-    parts = []
-    rest = paragraph
-    while count_words(rest) > high:
-        head, tail = _divide(rest, high, audit)
-        if not head:
-            head, tail = _first(rest)
-            audit.kept("sentences longer than --max-words, as a part of their own", head)
-        parts.append(head)
-        rest = tail
-    return [*parts, rest] if rest else parts
+    if count_words(paragraph) <= high:
+        return [paragraph]
+    found = sentences(paragraph)
+    for sentence in found:
+        if count_words(sentence) > high:
+            audit.kept("sentences longer than --max-words, as a part of their own", sentence)
+    audit.repaired("paragraphs divided between sentences to fit a unit", paragraph, int(len(found) > 1))
+    return ["".join(part).strip() for part in _even(found, high)]
 
 
 def _complete(section: list[str], audit: Audit) -> list[str]:

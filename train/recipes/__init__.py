@@ -3,7 +3,7 @@
 `python -m train prepare RECIPE --help` shows a recipe's options. A recipe module has: a docstring (its first line is
 the help), `VERSION: int`, `TEMPLATES: dict[str, PromptTemplate]` (what the bundle carries), `add_arguments(parser)`,
 `documents(corpus, args) -> list[Document]` (clean, one voice each) and
-`examples(documents, args, audit) -> list[Example]`. `IN_ORDER = True` says that the documents come in the order of time,
+`examples(documents, args, audit) -> Iterable[Example]`, read once. `IN_ORDER = True` says that the documents come in the order of time,
 so that the latest are held out.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,7 +24,7 @@ from train.corpus import Corpus, Document
 @dataclass(frozen=True)
 class Example:
     """A template, its values and the answer, and where they came from; `derived` names values no metadata gave,
-    `history` are the turns of the conversation before."""
+    `history` are the turns of the conversation before, `topics` what the report counts."""
 
     template: PromptTemplate
     values: dict[str, str]
@@ -33,6 +34,7 @@ class Example:
     part: int = 1
     parts: int = 1
     history: list[Message] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
 
     @property
     def learnt(self) -> str:
@@ -63,7 +65,7 @@ class Recipe(Protocol):
     def documents(self, corpus: Corpus, args: argparse.Namespace) -> list[Document]: ...
     def examples(
         self, documents: list[Document], args: argparse.Namespace, audit: Audit
-    ) -> list[Example]: ...
+    ) -> Iterable[Example]: ...
 
 
 def available() -> dict[str, Recipe]:

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from space.prompts import RAG, SPEECH, join_topics
-from train.audit import Audit
-from train.corpus import Corpus, Document, find_date
+from train.audit import Audit, shorten
+from train.corpus import Corpus, Document
+from train.dates import find_date
 from train.errors import BadOption, SpeakerNeeded, SpeakerNotFound
 from train.keyphrases import Keyphrases
+from train.packed import Packed
+from train.processes import Processes
 from train.recipes import Example
 from train.recipes.speech import add_stage_directions, clean_paragraphs
 from train.speakers import Match, Speaker
 from train.split import words
-from train.transcripts import UNKNOWN, Transcript, parse
+from train.transcripts import UNKNOWN, Transcript, Turn, parse
 from train.units import Size, pack
 
 VERSION = 1
@@ -27,6 +32,7 @@ TEMPLATES = {"speech": SPEECH, "rag": RAG}
 TOPICS = 3
 SHORT_TURN = 8  # words under which a turn is a reply to an interruption ("Sí, adelante.")
 _LABELS_IN_ERROR = 12
+_SAMPLE = 120  # characters
 _TITLE_PREFIX = re.compile(r"^(?:versi[oó]n estenogr[aá]fica\s*[.:|–-]*\s*(?:de (?:la|el) )?)", re.I)
 
 
@@ -52,19 +58,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stage_directions(parser)
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """A transcript as read, without its document's text: `turns`, `words` and a sample are of each label in it."""
+
+    document: Document
+    header: list[str]
+    said: Packed[Turn]
+    labelled: bool
+    turns: Counter[str]
+    words: Counter[str]
+    samples: dict[str, str]
+
+
 @dataclass
 class _Labels:
-    """Turns and words of each label over the whole corpus."""
+    """Turns, words and documents of each label over the whole corpus."""
 
     turns: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
-    documents: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    documents: Counter[str] = field(default_factory=Counter)
+    samples: dict[str, str] = field(default_factory=dict)
 
-    def add(self, transcript: Transcript, document: str) -> None:
-        for turn in transcript.turns:
-            self.turns[turn.label] += 1
-            self.words[turn.label] += len(turn.text.split())
-            self.documents[turn.label].add(document)
+    def add(self, reading: _Reading) -> None:
+        self.turns.update(reading.turns)
+        self.words.update(reading.words)
+        self.documents.update(dict.fromkeys(reading.turns, 1))
+        for label, sample in reading.samples.items():
+            self.samples.setdefault(label, sample)
 
     def most(self) -> str:
         ranked = [label for label, _ in self.words.most_common() if label != UNKNOWN]
@@ -82,15 +103,13 @@ def documents(corpus: Corpus, args: argparse.Namespace) -> list[Document]:
             value=args.min_words,
             reason="give 20 or more, and at most half of --max-words",
         )
+    processes = Processes(args.processes)
     labels = _Labels()
-    read: list[tuple[Document, Transcript]] = []
-    for document in corpus:
-        transcript = parse(document.raw)
-        labels.add(transcript, document.id)
-        document.raw = ""
-        _describe(document, transcript)
-        read.append((document, transcript))
-    labelled = any(transcript.labelled for _, transcript in read)
+    readings: list[_Reading] = []
+    for reading in processes.map(_read, corpus, corpus.audit):
+        labels.add(reading)
+        readings.append(reading)
+    labelled = any(reading.labelled for reading in readings)
     if labelled and not args.speaker:
         raise SpeakerNeeded(path=corpus.source, labels=labels.most())
     speaker = Speaker(args.speaker, args.alias) if args.speaker else None
@@ -98,42 +117,73 @@ def documents(corpus: Corpus, args: argparse.Namespace) -> list[Document]:
     if labelled and not any(match.accepted for match in matches.values()):
         raise SpeakerNotFound(speaker=args.speaker, path=corpus.source, labels=labels.most())
     corpus.audit.tables["labels"] = _table(labels, matches)
-    kept = []
-    for document, transcript in read:
-        document.speaker = args.speaker or document.speaker
-        if (
-            speaker
-            and not transcript.labelled
-            and args.unlabelled == "title"
-            and not _titled(document, speaker, corpus.audit)
-        ):
-            continue
-        document.sections = _sections(document, transcript, matches, args.stage_directions, corpus.audit)
-        if document.sections:
-            kept.append(document)
-    return kept
+    accepted = frozenset(label for label, match in matches.items() if match.accepted)
+    voice = partial(_voice, speaker=speaker, accepted=accepted, args=args)
+    return [document for document in processes.map(voice, readings, corpus.audit) if document]
 
 
-def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> list[Example]:
+def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> Iterator[Example]:
     """Units of `--min-words` to `--max-words`, each the answer to the SPEECH prompt with topics derived from it."""
-    size = Size(args.min_words, args.max_words)
-    units: list[tuple[Document, str, int, int]] = []
-    for document in documents:
-        packed = pack(document.sections, size, audit)
-        if not packed:
-            audit.dropped(
-                f"documents: under {size.low} words of complete sentences", f"{document.id}: {document.text}"
-            )
-        units.extend((document, text, number, len(packed)) for number, text in enumerate(packed, 1))
-    phrases = Keyphrases([text for _, text, _, _ in units], exclude=[args.speaker or ""]).topics(TOPICS)
-    result = []
-    for (document, text, number, parts), topics in zip(units, phrases, strict=True):
-        if not topics:
-            audit.dropped("units: no topics could be derived", text)
-            continue
-        values = {"field": args.field, "topics": join_topics(topics)}
-        result.append(Example(SPEECH, values, text, document, ["topics", "field"], number, parts))
-    return result
+    processes = Processes(args.processes)
+    packing = partial(_units, size=Size(args.min_words, args.max_words))
+    units = list(processes.map(packing, documents, audit))
+    phrases = Keyphrases(
+        (text for texts in units for text in texts), exclude=[args.speaker or ""], processes=processes
+    )
+    topics = iter(phrases.topics(TOPICS))
+    for document, texts in zip(documents, units, strict=True):
+        for number, text in enumerate(texts, 1):
+            own = next(topics)
+            if not own:
+                audit.dropped("units: no topics could be derived", text)
+                continue
+            values = {"field": args.field, "topics": join_topics(own)}
+            marks = ["topics", "field"]
+            yield Example(SPEECH, values, text, document, marks, number, len(texts), topics=own)
+
+
+def _read(document: Document, _: Audit) -> _Reading:
+    """The turns of a transcript; its title and date from its header."""
+    transcript = parse(document.raw)
+    document.raw = ""
+    _describe(document, transcript)
+    turns, said = Counter[str](), Counter[str]()
+    samples: dict[str, str] = {}
+    for turn in transcript.turns:
+        turns[turn.label] += 1
+        said[turn.label] += len(turn.text.split())
+        samples.setdefault(turn.label, shorten(turn.text[: 2 * _SAMPLE], _SAMPLE))
+    return _Reading(
+        document, transcript.header, Packed(transcript.turns), transcript.labelled, turns, said, samples
+    )
+
+
+def _voice(
+    reading: _Reading,
+    audit: Audit,
+    *,
+    speaker: Speaker | None,
+    accepted: frozenset[str],
+    args: argparse.Namespace,
+) -> Document | None:
+    """The document with what the person says in it, if that is anything."""
+    document = reading.document
+    document.speaker = args.speaker or document.speaker
+    by_title = not reading.labelled and args.unlabelled == "title"
+    if speaker and by_title and not _titled(document, speaker, audit):
+        return None
+    document.sections = Packed(_sections(reading, accepted, args.stage_directions, audit))
+    return document if document.sections else None
+
+
+def _units(document: Document, audit: Audit, *, size: Size) -> Packed[str]:
+    """The document's text in units."""
+    units = pack(document.sections, size, audit)
+    if not units:
+        audit.dropped(
+            f"documents: under {size.low} words of complete sentences", f"{document.id}: {document.text}"
+        )
+    return Packed(units)
 
 
 def _describe(document: Document, transcript: Transcript) -> None:
@@ -161,14 +211,13 @@ def _titled(document: Document, speaker: Speaker, audit: Audit) -> bool:
     return False
 
 
-def _sections(
-    document: Document, transcript: Transcript, matches: dict[str, Match], directions: str, audit: Audit
-) -> list[list[str]]:
-    header = set(words(" ".join([document.title, *transcript.header])))
+def _sections(reading: _Reading, accepted: frozenset[str], directions: str, audit: Audit) -> list[list[str]]:
+    document = reading.document
+    header = set(words(" ".join([document.title, *reading.header])))
     sections = []
     turns = 0
-    for turn in transcript.turns:
-        if transcript.labelled and not matches[turn.label].accepted:
+    for turn in reading.said:
+        if reading.labelled and turn.label not in accepted:
             audit.dropped(
                 "turns without a label" if turn.label == UNKNOWN else "turns of others",
                 f"{turn.label}: {turn.text}",
@@ -181,11 +230,11 @@ def _sections(
             if not _repeats(p, header, audit)
         ]
         length = sum(len(p.split()) for p in paragraphs)
-        if transcript.labelled and length < SHORT_TURN:
+        if reading.labelled and length < SHORT_TURN:
             audit.dropped(f"turns of the person under {SHORT_TURN} words", turn.text)
         elif paragraphs:
             sections.append(paragraphs)
-    if transcript.labelled:
+    if reading.labelled:
         audit.kept("turns of the person", "", sum(map(bool, sections)))
     if not sections:
         reason = (
@@ -214,7 +263,8 @@ def _table(labels: _Labels, matches: dict[str, Match]) -> list[dict[str, object]
             "match": matches[label].kind if label in matches else "all",
             "turns": labels.turns[label],
             "words": labels.words[label],
-            "documents": len(labels.documents[label]),
+            "documents": labels.documents[label],
+            "sample": labels.samples[label],
         }
         for label in labels.turns
     ]

@@ -6,6 +6,8 @@ python -m train prepare speech SOURCE --out DIR [--max-words 600] [--field FIELD
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from functools import partial
 
 from space.prompts import RAG, SPEECH, join_topics
 from train.audit import Audit
@@ -13,10 +15,12 @@ from train.clean import paragraphs, without_directions
 from train.corpus import Corpus, Document
 from train.errors import BadOption
 from train.keyphrases import Keyphrases
+from train.packed import Packed
+from train.processes import Processes
 from train.recipes import Example
 from train.units import balanced
 
-VERSION = 1
+VERSION = 2
 TEMPLATES = {"speech": SPEECH, "rag": RAG}
 TOPICS = 4
 MIN_WORDS = 40  # a shorter text is an announcement, not a talk
@@ -43,15 +47,18 @@ def documents(corpus: Corpus, args: argparse.Namespace) -> list[Document]:
     """The cleaned talks of the corpus. Raises BadOption."""
     if args.max_words < MIN_WORDS:
         raise BadOption(option="--max-words", value=args.max_words, reason=f"give at least {MIN_WORDS}")
-    kept = []
-    for document in corpus:
-        section = clean_paragraphs(document.raw, document.id, args.stage_directions, corpus.audit)
-        document.raw, document.sections = "", [section]
-        if document.words < MIN_WORDS:
-            corpus.audit.dropped(f"documents: under {MIN_WORDS} words", f"{document.id}: {document.text}")
-        else:
-            kept.append(document)
-    return kept
+    cleaning = partial(_cleaned, directions=args.stage_directions)
+    return [d for d in Processes(args.processes).map(cleaning, corpus, corpus.audit) if d]
+
+
+def _cleaned(document: Document, audit: Audit, *, directions: str) -> Document | None:
+    """The document with its text in paragraphs, if it is long enough for a talk."""
+    section = clean_paragraphs(document.raw, document.id, directions, audit)
+    document.raw, document.sections = "", Packed([section])
+    if sum(len(paragraph.split()) for paragraph in section) >= MIN_WORDS:
+        return document
+    audit.dropped(f"documents: under {MIN_WORDS} words", f"{document.id}: {document.text}")
+    return None
 
 
 def clean_paragraphs(text: str, name: str, directions: str, audit: Audit) -> list[str]:
@@ -60,19 +67,17 @@ def clean_paragraphs(text: str, name: str, directions: str, audit: Audit) -> lis
     return found if directions == "keep" else [left for p in found if (left := without_directions(p, audit))]
 
 
-def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> list[Example]:
+def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> Iterator[Example]:
     """One example per part: the SPEECH prompt with field and topics (derived where missing), answered by the part."""
     names = {document.speaker for document in documents if document.speaker}
     missing = any(not document.topics for document in documents)
     derived = (
-        Keyphrases([d.text for d in documents], exclude=names).topics(TOPICS)
+        Keyphrases((d.text for d in documents), names, Processes(args.processes)).topics(TOPICS)
         if missing
         else [[]] * len(documents)
     )
-    result = []
     for document, phrases in zip(documents, derived, strict=True):
-        result.extend(_examples(document, document.topics or phrases, args, audit))
-    return result
+        yield from _examples(document, document.topics or phrases, args, audit)
 
 
 def _examples(document: Document, topics: list[str], args: argparse.Namespace, audit: Audit) -> list[Example]:
@@ -87,5 +92,5 @@ def _examples(document: Document, topics: list[str], args: argparse.Namespace, a
     for number, part in enumerate(parts, 1):
         place = f" (continuación, parte {number} de {len(parts)})" if number > 1 else ""
         values = {"field": field, "topics": join_topics(topics) + place}
-        result.append(Example(SPEECH, values, part, document, marks, number, len(parts)))
+        result.append(Example(SPEECH, values, part, document, marks, number, len(parts), topics=topics))
     return result
