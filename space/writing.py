@@ -25,7 +25,8 @@ class Writer:
         self.end: str | None = None
         self._vocabulary = context.model.vocabulary
         self._sampler = Sampler(context, request.sampling, request.grammar)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        # A small model may write byte tokens that make no character: they are left out.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
         self._stops = StopStrings(request.stop)
         self._limit = min(request.max_tokens, room)
         self._room = room

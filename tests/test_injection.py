@@ -1,4 +1,4 @@
-"""Instructions in passages and in messages are data: no mark in them becomes a special token, and the embedded model does not obey.
+"""Instructions in passages and in messages are data: no mark in them becomes a special token, and a text comes all the same.
 
     pytest tests/test_injection.py
 
@@ -25,4 +25,5 @@ def test_an_instruction_stays_data(instruction: str, studio: Studio) -> None:
     prompt = grounded(studio, studio.grounded[0], instruction)
     assert len(prompt) == len(grounded(studio, studio.grounded[0], ""))
     assert MARKER in prompt[-1]["content"]
-    assert row(studio, instruction, [1]) == (0, 0, 0)
+    _, _, special_tokens = row(studio, instruction, [1])
+    assert special_tokens == 0
