@@ -5,10 +5,10 @@ SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 BIN := .venv/bin
 GRADIO := $(shell sed -n 's/^sdk_version: *//p' README.md)
-LLAMA := $(shell grep '^llama-cpp-python' requirements.txt)
+LLAMA := $(shell sed -n 's/^\(llama-cpp-python[^ ]*\).*/\1/p' requirements.txt)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench bundle demo-train setup clean
+.PHONY: run test lint bench bench-phi3 bundle demo-train setup clean
 
 run: .venv/.serve
 	$(BIN)/python app.py
@@ -24,6 +24,18 @@ lint: .venv/.develop
 bench: .venv/.develop
 	$(BIN)/python -m tests.bench.bench_space
 	$(BIN)/python -m tests.bench.bench_index
+	$(BIN)/python -m tests.bench.llama_tools
+	$(BIN)/python -m tests.bench.bench_engine --out runs/bench.json
+
+# Hours on two cores, and only worth it on an idle machine: docs/performance.md.
+PHI3 = runs/phi3/phi3-mini-4k-random-3.8B-v1.0-Q4_K_M.gguf
+bench-phi3: .venv/.develop $(PHI3)
+	$(BIN)/python -m tests.bench.llama_tools
+	$(BIN)/python -m tests.bench.bench_engine --model $(PHI3) --out runs/bench-phi3.json
+	$(BIN)/python -m tests.bench.bench_engine --model $(PHI3) --out runs/bench-phi3-growth.json --growth --runs 1
+
+$(PHI3): | .venv/.develop
+	$(BIN)/python -m tests.bench.phi3_shape --out $(@D) --quantize Q4_K_M
 
 demo-train: .venv/.develop
 	$(BIN)/python -m pytest -m e2e -s --durations=0
@@ -137,13 +149,22 @@ setup: .venv/.develop
 clean:
 	rm -rf .venv .cache
 
-.venv/.llama: requirements.txt space/llama_build.cmake
+# Built for this machine's processor, whose flags .venv/.cpu keeps: another processor gets another build, never one from pip's cache.
+.venv/.cpu: FORCE
+	@mkdir -p .venv
+	@{ uname -m; grep -m 1 -E '^(flags|Features)' /proc/cpuinfo || true; } 2>/dev/null | cmp -s - $@ || \
+	    { uname -m; grep -m 1 -E '^(flags|Features)' /proc/cpuinfo || true; } 2>/dev/null > $@
+
+.PHONY: FORCE
+
+.venv/.llama: requirements.txt space/llama_build.cmake .venv/.cpu
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Building llama.cpp for this machine: 2 to 4 minutes on two cores, once. Log: .venv/llama.log"
 	@: > .venv/llama.log
-	@CMAKE_ARGS='-DCMAKE_PROJECT_llama_cpp_INCLUDE="$(CURDIR)/space/llama_build.cmake"' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc 2>/dev/null || echo 2) \
-	    $(BIN)/python -m pip install --verbose -r <(echo '$(LLAMA)') > .venv/llama.log 2>&1 & pid=$$!; \
+	@CMAKE_ARGS='-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON -DCMAKE_PROJECT_llama_cpp_INCLUDE="$(CURDIR)/space/llama_build.cmake"' \
+	    CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc 2>/dev/null || echo 2) \
+	    $(BIN)/python -m pip install --verbose --no-cache-dir --force-reinstall --no-deps $(LLAMA) > .venv/llama.log 2>&1 & pid=$$!; \
 	    tail -f --pid=$$pid -n +1 .venv/llama.log 2>/dev/null | sed -un 's|^ *\(\[[0-9]*/[0-9]*\]\).*/\([^/ ]*\)$$|  \1 \2|p'; \
 	    wait $$pid || { tail -n 40 .venv/llama.log; exit 1; }
 	@touch $@

@@ -41,7 +41,8 @@ class Lexical:
         words = [_stems(text, stemmer) for text in texts]
         # Numbered here, in the order of the texts: bm25s takes the order of a set, another in every process.
         numbers = {stem: n for n, stem in enumerate(dict.fromkeys(itertools.chain.from_iterable(words)))}
-        ids = [[numbers[stem] for stem in stems] for stems in words]
+        numbers = numbers or {"": 0}  # texts without any word: bm25s cannot index nothing
+        ids = [[numbers[stem] for stem in stems] or [0] * ("" in numbers) for stems in words]
         model = bm25s.BM25()
         model.index((ids, numbers), create_empty_token=True, show_progress=False)
         return cls(model)

@@ -53,6 +53,7 @@ def details(frame: ChatFrame, language: str) -> Details:
         "tokens_per_second": round(frame.tokens_per_second, 1),
         "first_token_seconds": None if frame.first_token is None else round(frame.first_token, 3),
         "seed": frame.seed,
+        "cached": frame.cached,
         "generator": frame.generator,
         "originality": figures(frame.originality),
         "notes": [

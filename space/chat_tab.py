@@ -23,7 +23,7 @@ from space.runs import PRIVATE, QUICK, STATE_SECONDS
 from space.studio import Studio
 from space.style import show_script
 from space.texts import say
-from space.view import generator_title, lead
+from space.view import lead
 
 TAKE: dict[str, Any] = {**PRIVATE, "concurrency_limit": None, "show_progress": "hidden"}
 """Queued, since the browser shows no error of an event that is not."""
@@ -45,7 +45,7 @@ class _Chat:
         first = studio.personas[0]
         with gr.Column(elem_id="chat", elem_classes="form-column"):
             labels.html(lambda lang: lead("chat.lead", lang))
-            self.generator = self._choice(labels, first)
+            self.generator = labels.generators(self.studio.personas)
             self.log = gr.HTML(
                 view.conversation(None, first.values["persona"], labels.first), elem_id="sheet-chat"
             )
@@ -59,7 +59,7 @@ class _Chat:
                 self.begin = labels.button("chat.begin", size="sm", elem_id="begin-chat")
                 self.stop = labels.button("stop", size="sm", interactive=False, elem_id="stop-chat")
                 self.again = labels.button("again", size="sm", elem_id="again-chat")
-            self.examples = self._examples(labels, first)
+            self.examples = labels.chips(self.message, _samples(first), "values")
             with labels.make(
                 gr.Accordion, lambda lang: {"label": say("more", lang)}, open=False, elem_classes="more"
             ):
@@ -71,31 +71,6 @@ class _Chat:
                 )
         self.shown = [self.log, self.status, self.frame]
         self.settled = [*self.shown, self.message, self.send, self.begin, self.stop]
-
-    def _choice(self, labels: Labels, first: Generator) -> gr.Dropdown:
-        personas = self.studio.personas
-        return labels.make(
-            gr.Dropdown,
-            lambda lang: {
-                "label": say("generator", lang),
-                "choices": [(generator_title(g, lang), g.name) for g in personas],
-            },
-            value=first.name,
-            visible=len(personas) > 1,
-        )
-
-    def _examples(self, labels: Labels, first: Generator) -> gr.Dataset:
-        return labels.make(
-            gr.Dataset,
-            lambda lang: {"label": say("examples", lang)},
-            components=[self.message],
-            samples=_samples(first),
-            type="values",
-            layout="gallery",
-            container=False,
-            visible=bool(first.examples),
-            elem_classes="chips",
-        )
 
     def wire(self) -> None:
         """What happens at a click."""

@@ -69,6 +69,8 @@ def status(frame: ChatFrame | None, language: str) -> str:
             f"<span>{escape(say('stat.speed', language, n=f'{frame.tokens_per_second:.0f}'))}</span>"
         )
         items.append(f"<span>{escape(say('stat.seed', language, n=frame.seed))}</span>")
+    if frame and frame.cached:
+        items.append(f"<span>{escape(say('stat.cached', language))}</span>")
     notes = [f'<p class="note">{escape(note)}</p>' for note in (note_texts(frame, language) if frame else [])]
     figures = f'<div class="figures">{"".join(items)}</div>'
     repeats = meter(frame.originality, language, phase) if frame else ""

@@ -19,7 +19,7 @@ from space import inputs
 from space.bundle import Generator
 from space.chat import turn_marks
 from space.chat_history import REPLY_CHARS, fit, read_history
-from space.engine import Request, Step
+from space.engine import Request, Step, leave
 from space.frames import FRAME_SECONDS, Note, Pace
 from space.native import Sampling
 from space.originality import Originality, Tracker
@@ -51,7 +51,7 @@ class ChatFrame:
     """What is known at one moment. `phase`: loading, reading, writing, done; `bubbles` is the reply so far.
 
     `said` is the visitor's message ("" when the persona writes unasked), `before` the turns before it, `progress` the share
-    of the prompt read, `first_token` the seconds to the first token.
+    of the prompt read, `first_token` the seconds to the first token; `cached`: the same request had been written before.
     """
 
     phase: str
@@ -67,6 +67,7 @@ class ChatFrame:
     progress: float = 0.0
     notes: tuple[Note, ...] = ()
     originality: Originality | None = None
+    cached: bool = False
 
     @property
     def history(self) -> list[Message]:
@@ -120,6 +121,7 @@ def _write(studio: Studio, generator: Generator, sampling: Sampling, frame: Chat
     reply = _Reply(frame, Tracker(studio.originals(generator)))
     with closing(engine.stream(request)) as steps:
         yield from reply.frames(steps)
+        leave(steps)
     yield reply.last(studio.settings.deadline)
 
 
@@ -131,6 +133,7 @@ class _Reply:
         self.tracker = tracker
         self.text = ""
         self.end = "model"
+        self.cached = False
         self.pace = Pace()
 
     def frames(self, steps: Iterator[Step]) -> Iterator[ChatFrame]:
@@ -138,6 +141,7 @@ class _Reply:
         for step in steps:
             now = time.monotonic()
             self.pace.step(step.written, now)
+            self.cached = step.cached
             self.text += step.text
             self.end = self._cut() or step.end or ""
             if self.end:
@@ -172,6 +176,7 @@ class _Reply:
             tokens_per_second=self.pace.tokens_per_second,
             first_token=self.pace.first_token,
             progress=step.read / step.prompt if step else 1.0,
+            cached=self.cached,
         )
 
     def last(self, deadline: float) -> ChatFrame:

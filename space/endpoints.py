@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -187,6 +188,7 @@ def details(frame: Frame, language: str) -> Details:
         "tokens_per_second": round(frame.tokens_per_second, 1),
         "first_token_seconds": None if frame.first_token is None else round(frame.first_token, 3),
         "seed": frame.seed,
+        "cached": frame.cached,
         "generator": frame.generator,
         "originality": figures(frame.originality),
         "grounding": grounding_view.figures(frame.grounding),
@@ -209,6 +211,7 @@ def listed(found: Sequence[Found]) -> list[Details]:
             "document": item.hit.passage.document,
             "position": item.hit.passage.position,
             "text": item.hit.passage.text,
+            "given": item.excerpt.text if item.excerpt else None,
         }
         for item in found
     ]
@@ -267,6 +270,7 @@ def about(studio: Studio) -> Details:
         "engine": {
             "llama_cpp_python": llama_cpp.__version__,
             "threads": studio.threads,
+            "calibration": asdict(studio.calibration) if studio.calibration else None,
             "machine": platform.machine(),
             "loaded": studio.loaded,
         },

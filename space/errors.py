@@ -253,6 +253,11 @@ class DecodeFailed(EngineError):
     es = "el modelo ha fallado al trabajar (llama_decode ha respondido {code}). Inténtelo de nuevo"
 
 
+class StateUnknown(EngineError):
+    en = "llama.cpp's key/value memory has another layout than the pinned version's. Install what requirements.txt names"
+    es = "la memoria de claves y valores de llama.cpp no tiene el formato de la versión fijada. Instale lo que dice requirements.txt"
+
+
 class GrammarInvalid(EngineError):
     en = "llama.cpp cannot read the grammar of this kind of text: {reason}"
     es = "llama.cpp no puede leer la gramática de este tipo de texto: {reason}"

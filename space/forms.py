@@ -53,27 +53,9 @@ def build_form(labels: Labels, studio: Studio, name: str, generators: list[Gener
     """The form of the tab `name` ("finetuned" or "rag")."""
     first = generators[0]
     labels.html(lambda language: view.lead(f"{name}.lead", language))
-    generator = labels.make(
-        gr.Dropdown,
-        lambda language: {
-            "label": say("generator", language),
-            "choices": [(view.generator_title(g, language), g.name) for g in generators],
-        },
-        value=first.name,
-        visible=len(generators) > 1,
-    )
+    generator = labels.generators(generators)
     topics = labels.box("topics", lines=2, max_lines=4, elem_id=f"topics-{name}")
-    examples = labels.make(
-        gr.Dataset,
-        lambda language: {"label": say("examples", language)},
-        components=[topics],
-        samples=samples(first),
-        type="index",
-        layout="gallery",
-        container=False,
-        visible=bool(first.examples),
-        elem_classes="chips",
-    )
+    examples = labels.chips(topics, samples(first), "index")
     field = labels.box("field", lines=1, max_lines=2)
     minutes = labels.field(
         gr.Slider,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from index.search import Hit
+from space.condense import Excerpt
 from space.grounding import Support
 from space.originality import Originality
 
@@ -46,11 +47,13 @@ class Note:
 
 @dataclass(frozen=True)
 class Found:
-    """A passage for the prompt: `relevance` is high, medium or low; `used` False when the context has no room."""
+    """A passage for the prompt: `relevance` is high, medium or low; `used` False when there is no room for it; `excerpt` says
+    which of its sentences are given, None for all."""
 
     hit: Hit
     relevance: str
     used: bool = True
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Frame:
 
     `progress` is the share of the prompt read, `first_token` the seconds from the turn's start to the first token;
     `originality` None until there is enough text, and without anything to compare it with; `grounding`, a finding for each
-    sentence, None until the text is finished or stopped, and without passages.
+    sentence, None until the text is finished or stopped, and without passages; `cached`: the same request had been written before.
     """
 
     phase: str
@@ -77,6 +80,7 @@ class Frame:
     title: str = ""
     originality: Originality | None = None
     grounding: tuple[Support, ...] | None = None
+    cached: bool = False
 
     @property
     def unsourced(self) -> bool:

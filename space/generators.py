@@ -16,7 +16,7 @@ from typing import Any
 
 from space import inputs
 from space.bundle import Generator
-from space.engine import Engine, Request, Step
+from space.engine import Request, Step, leave
 from space.errors import PromptTooLong
 from space.frames import FRAME_SECONDS, Found, Frame, Grounded, Note, Pace, Speech
 from space.grounding import ground
@@ -24,7 +24,8 @@ from space.length import CAP, EARLY, Length
 from space.native import Sampling
 from space.originality import Tracker
 from space.originals import Source, texts_of
-from space.prompts import SPEECH, Message, PromptTemplate, format_context, join_topics
+from space.prompts import SPEECH, join_topics
+from space.rag_prompt import RagPrompt, fit, reading_budget, shorten
 from space.studio import Studio
 
 LEAST_ROOM = 64
@@ -52,7 +53,7 @@ def finetuned(studio: Studio, speech: Speech) -> Iterator[Frame]:
         frame = _noted(frame, "no_adapter")
     yield from _loading(studio, frame)
     messages = order.generator.prompts["speech"].render(**_values(order))
-    yield from _write(studio, studio.engine(), order, messages, frame)
+    yield from _write(studio, order, Request(messages, order.opening, order.generator.adapter), frame)
 
 
 def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
@@ -76,26 +77,44 @@ def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
         return
     yield replace(frame, phase="searching", passages=found)
     yield from _loading(studio, replace(frame, passages=found))
-    engine = studio.engine()
-    template = order.generator.prompts["rag"]
-    found, messages = _fit(engine, template, order, found)
-    frame = replace(frame, passages=found)
+    prompt = RagPrompt(
+        studio.engine(),
+        order.generator.prompts["rag"],
+        _values(order),
+        order.opening,
+        order.generator.adapter,
+    )
+    frame = _given(studio, order, replace(frame, passages=found), prompt)
+    yield from _write(studio, order, prompt.request(frame.passages), frame)
+    prompt.engine.prepare(prompt.request(tuple(replace(item, excerpt=None) for item in frame.passages)))
+
+
+def _given(studio: Studio, order: _Order, frame: Frame, prompt: RagPrompt) -> Frame:
+    """`frame` with what of its passages is in the prompt, and notes on what is not."""
+    engine, seconds = prompt.engine, studio.settings.rag_seconds
+    found = fit(prompt, frame.passages, order.target * TOKENS_PER_WORD)
     if dropped := sum(not passage.used for passage in found):
         frame = _noted(frame, "dropped", n=dropped, of=len(found), context=engine.context)
-    yield from _write(studio, engine, order, messages, frame)
+    index = studio.index(order.generator)
+    found = shorten(prompt, found, ", ".join(order.topics), index, reading_budget(engine, seconds))
+    return _condensed(replace(frame, passages=found), seconds)
 
 
 def _unsourced(studio: Studio, order: _Order, frame: Frame) -> Iterator[Frame]:
     """A text of the RAG tab without passages, by the prompt that knows of none."""
     yield from _loading(studio, frame)
     messages = order.generator.prompts.get("speech", SPEECH).render(**_values(order))
-    yield from _write(studio, studio.engine(), order, messages, frame)
+    yield from _write(studio, order, Request(messages, order.opening, order.generator.adapter), frame)
 
 
 def grounded(studio: Studio, frame: Frame) -> Frame:
-    """`frame` with the passage that bears out each of its sentences; as it is where no passage was used."""
-    used = [found.hit.passage.text for found in frame.passages if found.used]
-    if not used or not frame.text.strip():
+    """`frame` with the passage that bears out each of its sentences; as it is where no passage was used.
+
+    Of a condensed passage all sentences count: the page shows it whole, and whether it says something does not depend
+    on how much of it was read.
+    """
+    used = [found.hit.passage.text if found.used else "" for found in frame.passages]
+    if not any(used) or not frame.text.strip():
         return frame
     index = studio.index(studio.choose(frame.generator, studio.grounded))
     return replace(frame, grounding=ground(frame.text, used, index.embedder))
@@ -156,36 +175,33 @@ def _loading(studio: Studio, frame: Frame) -> Iterator[Frame]:
         yield frame
 
 
-def _fit(
-    engine: Engine, template: PromptTemplate, order: _Order, found: tuple[Found, ...]
-) -> tuple[tuple[Found, ...], list[Message]]:
-    """The prompt with as many of the best passages as leave room for the speech; at least one. Raises PromptTooLong."""
-    used = len(found)
-    while True:
-        texts = [passage.hit.passage.text for passage in found[:used]]
-        messages = template.render(context=format_context(texts), **_values(order))
-        room = engine.context - engine.count(messages, order.opening)
-        if room >= order.target * TOKENS_PER_WORD or used == 1:
-            break
-        used -= 1
-    marked = tuple(replace(passage, used=n < used) for n, passage in enumerate(found))
-    return marked, messages
+def _condensed(frame: Frame, seconds: float) -> Frame:
+    """`frame` with a note where the model is given only some sentences of its passages."""
+    excerpts = [found.excerpt for found in frame.passages if found.excerpt]
+    if not excerpts:
+        return frame
+    return _noted(
+        frame,
+        "condensed",
+        n=sum(len(excerpt.chosen) for excerpt in excerpts),
+        of=sum(len(excerpt.sentences) for excerpt in excerpts),
+        used=sum(bool(excerpt.chosen) for excerpt in excerpts),
+        found=len(excerpts),
+        seconds=seconds,
+    )
 
 
-def _write(
-    studio: Studio, engine: Engine, order: _Order, messages: list[Message], frame: Frame
-) -> Iterator[Frame]:
-    size = engine.count(messages, order.opening)
+def _write(studio: Studio, order: _Order, asked: Request, frame: Frame) -> Iterator[Frame]:
+    engine = studio.engine()
+    size = engine.count(asked.messages, asked.opening)
     room = engine.context - size
     if room < LEAST_ROOM:
         raise PromptTooLong(tokens=size, context=engine.context)
     if room < order.target * TOKENS_PER_WORD / 2:
         words = int(room / TOKENS_PER_WORD)
         frame = _noted(frame, "room", context=engine.context, words=words, target=order.target)
-    request = Request(
-        messages=messages,
-        opening=order.opening,
-        adapter=order.generator.adapter,
+    request = replace(
+        asked,
         sampling=order.sampling,
         max_tokens=int(order.target * CAP * 4),
         min_words=int(order.target * EARLY),
@@ -194,6 +210,7 @@ def _write(
     writing = _Writing(order, frame, studio.settings.deadline, _tracker(studio, order, frame))
     with closing(engine.stream(request)) as steps:
         yield from writing.frames(steps)
+        leave(steps)
     yield grounded(studio, writing.last(engine.context))
 
 
@@ -214,12 +231,14 @@ class _Writing:
         self.deadline = deadline
         self.pace = Pace()
         self.end = "length"
+        self.cached = False
 
     def frames(self, steps: Iterator[Step]) -> Iterator[Frame]:
         shown = 0.0
         for step in steps:
             now = time.monotonic()
             self.pace.step(step.written, now)
+            self.cached = step.cached
             if not self.length.add(step.text):
                 return
             if step.end is not None:
@@ -240,6 +259,7 @@ class _Writing:
             first_token=self.pace.first_token,
             progress=step.read / step.prompt if step else 1.0,
             originality=self.tracker.update(self.length.text),
+            cached=self.cached,
         )
 
     def last(self, context: int) -> Frame:

@@ -5,13 +5,15 @@ gr.I18n translates by the browser's language alone, so the choice on the page go
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
+from space.bundle import Generator
 from space.edge import language_of
 from space.texts import say
+from space.view import generator_title
 
 Props = Callable[[str], dict[str, Any]]
 
@@ -54,6 +56,32 @@ class Labels:
                 "placeholder": say(f"{key}.hint", language),
             },
             **fixed,
+        )
+
+    def generators(self, among: Sequence[Generator]) -> gr.Dropdown:
+        """The choice of a generator, shown where there are several."""
+        return self.make(
+            gr.Dropdown,
+            lambda language: {
+                "label": say("generator", language),
+                "choices": [(generator_title(g, language), g.name) for g in among],
+            },
+            value=among[0].name,
+            visible=len(among) > 1,
+        )
+
+    def chips(self, filled: gr.Textbox, samples: list[list[str]], kind: str) -> gr.Dataset:
+        """Examples to try at a click, each a row of `samples`; `kind` ("index" or "values") is what a click gives."""
+        return self.make(
+            gr.Dataset,
+            lambda language: {"label": say("examples", language)},
+            components=[filled],
+            samples=samples,
+            type=kind,
+            layout="gallery",
+            container=False,
+            visible=bool(samples),
+            elem_classes="chips",
         )
 
     def field(self, kind: Callable[..., Any], key: str, info: str | None = None, **fixed: Any) -> Any:

@@ -13,6 +13,7 @@ EARLY = 0.6
 """Below this share of the target the engine does not let the model end (`Request.min_words`)."""
 
 _SENTENCE_END = re.compile(r"(\S*?)[.!?…]+[\"'»”’)\]]*(?=\s+\S)")
+_WORD = re.compile(r"\S+")
 _CLOSED = re.compile(r"[.!?…][\"'»”’)\]]*$")
 _ABBREVIATIONS = frozenset(
     (
@@ -60,10 +61,14 @@ class Length:
         self.target = target
         self.words = len(opening.split())
         self.cut = False
-        self._checked: int | None = None
+        self._begin_word = max(target - 2, self.words - 1, 0)
+        self._begin: int | None = None
 
     def add(self, piece: str) -> bool:
-        """Appends `piece`; False when the text is complete (`text` then ends at the end of a sentence)."""
+        """Appends `piece`; False when the text is complete (`text` then ends at the end of a sentence).
+
+        What was given until then ends there again when it is given in fewer pieces (space/answers.py).
+        """
         if not self.text:
             piece = piece.lstrip()
         joined = bool(piece) and not piece[0].isspace() and bool(self.text) and not self.text[-1].isspace()
@@ -71,9 +76,9 @@ class Length:
         self.text += piece
         if self.words < self.target:
             return True
-        if self._checked is None:
-            self._checked = max(0, len(self.text) - len(piece) - 1)
-        if ends := sentence_ends(self.text, self._word_start(self._checked)):
+        if self._begin is None:
+            self._begin = [word.start() for word in _WORD.finditer(self.text)][self._begin_word]
+        if ends := sentence_ends(self.text, self._begin):
             self._end_at(ends[0])
             return False
         if self.words >= self.target * CAP:
@@ -101,8 +106,3 @@ class Length:
     def _end_at(self, position: int) -> None:
         self.text = self.text[:position]
         self.words = len(self.text.split())
-
-    def _word_start(self, position: int) -> int:
-        while position and not self.text[position - 1].isspace():
-            position -= 1
-        return position

@@ -4,10 +4,12 @@
 
 The worker goes round: one token for each request that writes (those of one adapter in one batch), then a slice of the prompt of
 one request that reads, as long as READING seconds, so that a text never stands still for longer than a slice. A request
-takes the slot whose prompt has the longest beginning in common with its own, and reads only the rest.
+takes the slot whose prompt has the longest beginning in common with its own, or a beginning or passages whose state was kept
+(space/reading.py), and reads only the rest. While nobody waits, it reads what `prepare` and `learn` were told, for those who come.
 
 Equal requests give equal texts whatever else runs (see space/native.py): a prompt is read at least two tokens at a time, and only
-what was read as a prompt is reused, not what was written.
+what was read as a prompt is reused, not what was written. Not so for a large model, whose kernels were chosen for speed: there the
+last bits depend on who else is writing and on drafts, and one seed may give two texts.
 """
 
 from __future__ import annotations
@@ -16,73 +18,34 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
+from space.calibrate import Calibration
 from space.chat import ChatTemplate, encode
-from space.engine import Request, Step, Steps
+from space.engine import Request, Steps
 from space.errors import EngineClosed, PromptTooLong
+from space.jobs import Job, Pool
+from space.kernels import DEFAULT
 from space.native import Context, Model
+from space.plans import Planner
 from space.prompts import Message
+from space.slices import BATCH, Slices
+from space.speculation import Lookup
+from space.states import States
 from space.writing import Writer
 
-BATCH = 256
-"""Tokens of a prompt that are read at once, at most."""
-READING, READING_ALONE = 0.4, 1.0
-"""Seconds that a slice of a prompt should take: while others write, and while none does (a cancel waits as long)."""
-LEAST_SLICE = 8
 TURN = 0.05
 """Seconds before another adapter's requests write: each change makes llama.cpp build its graph again (3 ms at 4 layers)."""
-WORTH_COPYING = 32
-"""Tokens in common from which the memory of a slot in use is copied."""
 
 
-@dataclass
-class _Slot:
-    """A sequence of the context: the prompt tokens it holds, read with `adapter`; `used` counts admissions."""
+@dataclass(frozen=True)
+class Tuning:
+    """What `space/calibrate.py` chose for the model, and where states are kept that were read before."""
 
-    number: int
-    adapter: str | None = None
-    tokens: Sequence[int] = ()
-    used: int = 0
-
-
-@dataclass
-class _Job:
-    """A request on its way: waiting without a slot, reading without a writer, writing."""
-
-    request: Request
-    prompt: list[int]
-    steps: SimpleQueue[Step | BaseException] = field(default_factory=SimpleQueue)
-    cancelled: bool = False
-    slot: _Slot | None = None
-    read: int = 0
-    writer: Writer | None = None
-    deadline: float = 0.0
-
-    @property
-    def number(self) -> int:
-        """The number of its slot."""
-        assert self.slot is not None
-        return self.slot.number
-
-    @property
-    def feed(self) -> Sequence[int]:
-        """The tokens that its writer wants read."""
-        assert self.writer is not None
-        return self.writer.feed
-
-    def advance(self, count: int) -> None:
-        """Notes that `count` more tokens of the prompt are in its slot."""
-        assert self.slot is not None
-        self.read += count
-        self.slot.tokens = self.prompt[: self.read]
-
-    def put(self, text: str, end: str | None = None) -> None:
-        written = self.writer.tokens if self.writer else 0
-        self.steps.put(Step(text, self.read, len(self.prompt), written, end))
+    calibration: Calibration = field(default_factory=partial(Calibration, DEFAULT))
+    states: States | None = None
 
 
 class LocalEngine:
@@ -98,19 +61,26 @@ class LocalEngine:
         context: int,
         threads: int,
         parallel: int = 1,
+        tuning: Tuning | None = None,
     ) -> None:
+        tuning = tuning or Tuning()
         self.context = context
-        self._model = Model(model, adapters)
+        self.calibration = tuning.calibration
+        self.reading_speed = tuning.calibration.reading
+        self._states = tuning.states
+        self._model = Model(model, adapters, tuning.calibration.kernels)
         self._context = self.make_context(self._model, parallel, context, BATCH, threads)
         reading, writing = self._context.calibrate(threads)
         self.threads = {"reading": reading, "writing": writing}
         vocabulary = self._model.vocabulary
         self._template = ChatTemplate(chat_template, vocabulary.bos, vocabulary.eos)
-        self._slots = [_Slot(number) for number in range(parallel)]
-        self._waiting: deque[_Job] = deque()
-        self._running: list[_Job] = []
-        self._admissions = 0
-        self._row_seconds = 0.0  # to read one token, by the last slices
+        self._pool = Pool(self._context, self._states)
+        kept = self._states if self.reading_speed is not None else None
+        self._planner = Planner(self.encode, vocabulary, self._states, kept)
+        self._waiting: deque[Job] = deque()
+        self._unhurried: deque[Job] = deque()  # what is read while nobody waits
+        self._running: list[Job] = []
+        self._slices = Slices()
         self._turn: tuple[str | None, float] = (None, 0.0)  # the adapter that writes, since when
         self._changed = threading.Condition()
         self._closing = False
@@ -125,6 +95,8 @@ class LocalEngine:
         self._worker.join()
         self._context.close()
         self._model.close()
+        if self._states:
+            self._states.close()
 
     def encode(self, messages: Sequence[Message], opening: str = "") -> list[int]:
         """The prompt's token ids. Raises EngineClosed: the vocabulary is freed with the model."""
@@ -139,12 +111,35 @@ class LocalEngine:
 
     def stream(self, request: Request) -> Steps:
         """The steps of `request`. Raises PromptTooLong before any work; DecodeFailed, GrammarInvalid or EngineClosed later."""
-        prompt = self.encode(request.messages, request.opening)
-        if len(prompt) >= self.context:
-            raise PromptTooLong(tokens=len(prompt), context=self.context)
-        return self._follow(_Job(request, prompt))
+        plan = self._planner.plan(request)
+        if len(plan.prompt) >= self.context:
+            raise PromptTooLong(tokens=len(plan.prompt), context=self.context)
+        return self._follow(Job(request, plan))
 
-    def _follow(self, job: _Job) -> Steps:
+    def hot(self, request: Request) -> list[bool]:
+        """Of each passage of `request`: whether it was read before, so that it costs no time."""
+        return self._planner.hot(request)
+
+    def prepare(self, request: Request) -> None:
+        """Has the passages of `request` read while nobody waits, for those who come."""
+        plan = replace(self._planner.plan(request), keep_only=True)
+        if plan.spans and len(plan.prompt) < self.context and not all(self.hot(request)):
+            self._later(Job(request, plan))
+
+    def learn(self, adapter: str | None, one: Sequence[Message], other: Sequence[Message]) -> None:
+        """Keeps the state of what the prompts of two requests have in common, read while nobody waits.
+
+        Both hold placeholders where a visitor's words would be, so that nothing of a visitor is kept.
+        """
+        if plan := self._planner.learn(adapter, one, other):
+            self._later(Job(Request(one, adapter=adapter), plan))
+
+    def _later(self, job: Job) -> None:
+        with self._changed:
+            self._unhurried.append(job)
+            self._changed.notify()
+
+    def _follow(self, job: Job) -> Steps:
         with self._changed:
             if self._closing:
                 raise EngineClosed()
@@ -176,43 +171,31 @@ class LocalEngine:
             self._fail(job, EngineClosed())
 
     def _admit(self) -> None:
-        """Waits until there is work and gives slots to those who wait, in order."""
+        """Waits until there is work and gives slots to those who wait, in order; one of the unhurried if nobody does."""
         with self._changed:
-            while not (self._closing or self._waiting or self._running):
+            while not (self._closing or self._waiting or self._running or self._unhurried):
                 self._changed.wait()
-            while not self._closing and self._waiting and len(self._running) < len(self._slots):
+            if not self._waiting and not self._running and self._unhurried:
+                self._waiting.append(self._unhurried.popleft())
+            elif self._waiting:
+                self._interrupt()
+            while not self._closing and self._waiting and len(self._running) < len(self._context.lengths):
                 job = self._waiting.popleft()
                 if not job.cancelled:
                     self._running.append(job)
-                    self._place(job)
+                    try:
+                        self._place(job)
+                    except Exception as error:
+                        self._fail(job, error)
 
-    def _place(self, job: _Job) -> None:
-        """Gives `job` a free slot with as much of its prompt as any slot holds. At least two tokens are left to read."""
-        taken = {id(other.slot) for other in self._running if other.slot}
-        free = [slot for slot in self._slots if id(slot) not in taken]
-        shared = {slot.number: self._shared(job, slot) for slot in self._slots}
-        best = max(self._slots, key=lambda slot: shared[slot.number])
-        chosen = max(free, key=lambda slot: (shared[slot.number], -slot.used))
-        job.read = shared[chosen.number]
-        if shared[best.number] >= job.read + WORTH_COPYING:
-            chosen = min(free, key=lambda slot: slot.used)
-            job.read = shared[best.number]
-            self._context.copy(best.number, chosen.number, job.read)
-        else:
-            self._context.truncate(chosen.number, job.read)
-        self._admissions += 1
-        chosen.adapter, chosen.tokens, chosen.used = (
-            job.request.adapter,
-            job.prompt[: job.read],
-            self._admissions,
-        )
-        job.slot, job.deadline = chosen, time.monotonic() + job.request.deadline
+    def _interrupt(self) -> None:
+        """Puts an unhurried reading off: what it has read of a passage is lost, whole passages are kept."""
+        for job in [job for job in self._running if job.plan.keep_only]:
+            self._release(job)
+            self._unhurried.appendleft(Job(job.request, job.plan))
 
-    def _shared(self, job: _Job, slot: _Slot) -> int:
-        if slot.adapter != job.request.adapter:
-            return 0
-        limit = max(0, min(len(slot.tokens), len(job.prompt) - 2))
-        return next((n for n in range(limit) if slot.tokens[n] != job.prompt[n]), limit)
+    def _place(self, job: Job) -> None:
+        self._pool.place(job, self._running)
 
     def _write(self) -> None:
         """One token for each request of one adapter that writes."""
@@ -224,14 +207,16 @@ class LocalEngine:
         long = [job for job in group if len(job.feed) > 1]
         for job in long:
             self._decode(adapter, [job], partial(self._feed, job))
-        if single := [job for job in group if len(job.feed) == 1 and job not in long]:
+        if len(self._running) == 1 and group[0].lookup and not long:
+            self._write_alone(group[0], group[0].lookup)
+        elif single := [job for job in group if len(job.feed) == 1 and job not in long]:
             rows = [(job.number, job.feed[0]) for job in single]
             self._decode(adapter, single, lambda: self._context.write(rows))
 
-    def _feed(self, job: _Job) -> list[int]:
+    def _feed(self, job: Job) -> list[int]:
         return [self._context.read(job.number, job.feed)]
 
-    def _decode(self, adapter: str | None, jobs: list[_Job], decode: Callable[[], list[int]]) -> None:
+    def _decode(self, adapter: str | None, jobs: list[Job], decode: Callable[[], list[int]]) -> None:
         """Runs `decode`, which gives the row of logits of each of `jobs`, and lets these choose their next token."""
         try:
             self._context.use_adapter(adapter)
@@ -242,6 +227,40 @@ class LocalEngine:
             return
         for job, row in zip(jobs, rows, strict=True):
             self._choose(job, row)
+
+    def _write_alone(self, job: Job, lookup: Lookup) -> None:
+        """The next token of a visitor who is alone, with a draft of what may follow it where that pays: several tokens at once.
+
+        Each is chosen by the request's own sampler, so the draft changes no odds (space/speculation.py).
+        """
+        assert job.writer is not None
+        room = self.context - len(job.plan.prompt) - job.writer.tokens
+        draft = lookup.draft()[:room] if room > 0 and job.worth.wanted() else []
+        start, begun = self._context.lengths[job.number], time.monotonic()
+        tokens = [*job.feed, *draft]
+        try:
+            self._context.use_adapter(job.request.adapter)
+            if draft:
+                self._context.read(job.number, tokens, range(len(tokens)))
+                rows = list(range(len(tokens)))
+            else:
+                rows = self._context.write([(job.number, tokens[0])])
+        except Exception as error:
+            self._fail(job, error)
+            return
+        accepted = 0
+        for row, expected in zip(rows, [*draft, None], strict=True):
+            self._choose(job, row)
+            if job.slot is None or list(job.feed) != [expected]:
+                break
+            accepted += 1
+        if job.slot is not None:
+            self._context.truncate(job.number, start + 1 + accepted)
+        seconds = time.monotonic() - begun
+        if draft:
+            job.worth.drafted(accepted, seconds)
+        else:
+            job.worth.plain(seconds)
 
     def _whose_turn(self, adapters: Sequence[str | None]) -> str | None:
         """The adapter that wrote last while its turn lasts, then the one whose request came first among the others."""
@@ -259,42 +278,52 @@ class LocalEngine:
             return
         self._running.remove(job)
         self._running.append(job)
-        tokens = job.prompt[job.read : job.read + self._slice(len(job.prompt) - job.read)]
+        reading, slot = job.reading, job.slot
+        assert reading is not None
+        assert slot is not None
+        alone = not any(job.writer for job in self._running)
+        tokens = reading.next(self._slices.size(alone, reading.left)) if not reading.done else ()
         begun = time.monotonic()
+        row = 0
         try:
-            self._context.use_adapter(job.request.adapter)
-            row = self._context.read(job.number, tokens)
-            seconds = (time.monotonic() - begun) / len(tokens)
-            self._row_seconds = (self._row_seconds + seconds) / 2 if self._row_seconds else seconds
-            job.advance(len(tokens))
-            if job.read == len(job.prompt):
-                job.writer = Writer(self._context, job.request, self.context - job.read)
+            if tokens:
+                self._context.use_adapter(job.request.adapter)
+                row = self._context.read(job.number, tokens)
+                self._slices.took(alone, len(tokens), time.monotonic() - begun)
+                reading.advance(len(tokens))
+            slot.tokens = job.plan.prompt[: min(self._context.lengths[slot.number], job.plan.plain)]
+            if reading.done and not job.plan.keep_only:
+                self._begin_writing(job)
         except Exception as error:
             self._fail(job, error)
             return
-        if job.writer is None:
+        if job.writer is None and reading.done:
+            self._release(job)
+        elif job.writer is None:
             self._after(job, "")
         else:
-            job.steps.put(Step("", job.read, job.read, 0))
+            job.put("")
             self._choose(job, row)
 
-    def _slice(self, left: int) -> int:
-        """How many of the `left` tokens to read now: never a single one, and never leaving a single one."""
-        seconds = READING if any(job.writer for job in self._running) else READING_ALONE
-        wanted = int(seconds / self._row_seconds) // 8 * 8 if self._row_seconds else LEAST_SLICE * 4
-        size = min(left, BATCH, max(LEAST_SLICE, wanted))
-        return size - 1 if left - size == 1 else size
+    def _begin_writing(self, job: Job) -> None:
+        prompt = job.plan.prompt
+        job.writer = Writer(self._context, job.request, self.context - len(prompt))
+        if self.reading_speed is not None:
+            job.lookup = Lookup(prompt)
 
-    def _choose(self, job: _Job, row: int) -> None:
+    def _choose(self, job: Job, row: int) -> None:
         assert job.writer is not None
         try:
             text = job.writer.choose(row)
         except Exception as error:
             self._fail(job, error)
             return
+        if job.lookup and job.writer.end is None:
+            for token in job.writer.feed:
+                job.lookup.add(token)
         self._after(job, text)
 
-    def _after(self, job: _Job, text: str) -> None:
+    def _after(self, job: Job, text: str) -> None:
         """Tells what a step of `job` brought, and lets it go when it is over."""
         end = job.writer.end if job.writer else None
         if end is None and time.monotonic() > job.deadline:
@@ -303,14 +332,14 @@ class LocalEngine:
         if end is not None:
             self._release(job)
 
-    def _fail(self, job: _Job, error: BaseException) -> None:
+    def _fail(self, job: Job, error: BaseException) -> None:
         """Ends `job` with `error`; what its slot holds is not trusted any more."""
         if job.slot:
             job.slot.tokens = ()
         job.steps.put(error)
         self._release(job)
 
-    def _release(self, job: _Job) -> None:
+    def _release(self, job: Job) -> None:
         if job.writer:
             job.writer.close()
         if job in self._running:

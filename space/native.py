@@ -7,9 +7,8 @@ order that llama.cpp wants. Nothing here is safe for two threads at once: the en
 from __future__ import annotations
 
 import ctypes
-import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from space.errors import DecodeFailed, GrammarInvalid, ModelUnreadable
+from space.cells import Cells, pack, unpack
+from space.errors import DecodeFailed, ModelUnreadable, StateUnknown
+from space.kernels import DEFAULT, Kernels
 from space.vocabulary import Vocabulary
 
 ERROR_LEVEL = 4  # ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 continuation
-PENALTY_WINDOW = 64
 CALIBRATION_ROUNDS, CALIBRATION_TOKENS = 4, 64
 SLOW_TOKEN, QUICK_TOKEN = 0.1, 0.003
 CLEAR_GAIN = 1.25
@@ -34,6 +34,16 @@ def _keep_errors(level: int, text: bytes, _: Any) -> None:
     if level == ERROR_LEVEL:
         _log.append(text.decode("utf-8", errors="replace").strip())
         del _log[:-20]
+
+
+def begin_log() -> None:
+    """Forgets the messages kept until now."""
+    _log.clear()
+
+
+def reason() -> str:
+    """The first error message since `begin_log`."""
+    return next((line for line in _log if line), "it gives no reason")
 
 
 def _start_backend() -> None:
@@ -54,23 +64,25 @@ class Sampling:
 
 
 class Model:
-    """A GGUF and its adapters' GGUFs. Raises ModelUnreadable with llama.cpp's own reason."""
+    """A GGUF and its adapters' GGUFs, loaded for `kernels`. Raises ModelUnreadable with llama.cpp's own reason."""
 
-    def __init__(self, path: Path, adapters: dict[str, Path]) -> None:
+    def __init__(self, path: Path, adapters: dict[str, Path], kernels: Kernels = DEFAULT) -> None:
         _start_backend()
-        _log.clear()
+        begin_log()
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        parameters.use_extra_bufts = kernels.repack
+        self.kernels = kernels
         self.pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
-            raise ModelUnreadable(file=path.name, reason=_reason())
+            raise ModelUnreadable(file=path.name, reason=reason())
         self.adapters: dict[str, Any] = {}
         for name, file in adapters.items():
-            _log.clear()
+            begin_log()
             adapter = llama_cpp.llama_adapter_lora_init(self.pointer, str(file).encode())
             if not adapter:
                 self.close()
-                raise ModelUnreadable(file=file.name, reason=_reason())
+                raise ModelUnreadable(file=file.name, reason=reason())
             self.adapters[name] = adapter
         self.vocabulary = Vocabulary(self.pointer)
 
@@ -81,17 +93,12 @@ class Model:
             self.pointer = None
 
 
-def _reason() -> str:
-    return next((line for line in _log if line), "it gives no reason")
-
-
 class Context:
     """The key/value memory of `slots` sequences of at most `size` tokens each, fed at most `batch` tokens at a time.
 
-    Each slot has memory of its own and attention is computed without flash attention: then the numbers of a sequence do
-    not depend on what the other slots hold or do, as long as its prompt is read at least two tokens at a time and
-    `calibrate` was called (tests/test_native.py; with repacked Q4_K weights, four or more sequences written at once differ
-    in the last bits).
+    Each slot has memory of its own. Unless the kernels are `halved`, the numbers of a sequence do not depend on what the other slots
+    hold or do, as long as its prompt is read at least two tokens at a time and `calibrate` was called (tests/test_native.py;
+    with repacked Q4_K weights, four or more sequences written at once differ in the last bits).
     """
 
     def __init__(self, model: Model, slots: int, size: int, batch: int, threads: int) -> None:
@@ -100,12 +107,18 @@ class Context:
         parameters.n_batch = parameters.n_ubatch = batch
         parameters.n_seq_max = slots
         parameters.kv_unified = False
-        parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        kernels = model.kernels
+        parameters.flash_attn_type = (
+            llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+            if kernels.halved
+            else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
+        parameters.type_k = parameters.type_v = kernels.cell_type
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
         self.pointer = llama_cpp.llama_init_from_model(model.pointer, parameters)
         if not self.pointer:
-            raise ModelUnreadable(file="the context", reason=_reason())
+            raise ModelUnreadable(file="the context", reason=reason())
         self.model = model
         self.size = size
         self.batch = batch
@@ -146,6 +159,25 @@ class Context:
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
         self.truncate(target, length)
 
+    def cells(self, slot: int) -> Cells:
+        """A copy of all that `slot` holds. Raises StateUnknown."""
+        size = llama_cpp.llama_state_seq_get_size(self.pointer, slot)
+        data = np.empty(size, np.uint8)
+        pointer = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        return unpack(data[: llama_cpp.llama_state_seq_get_data(self.pointer, pointer, size, slot)])
+
+    def restore(self, slot: int, parts: Sequence[Cells]) -> None:
+        """Makes `slot` hold the cells of `parts`, made by a context of the same model, adapter and settings, and nothing else.
+
+        What is read next gets the position after their last one. Raises StateUnknown.
+        """
+        data = pack(parts, len(self.lengths))
+        pointer = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        if llama_cpp.llama_state_seq_set_data(self.pointer, pointer, len(data), slot) != len(data):
+            self.truncate(slot, 0)
+            raise StateUnknown()
+        self.lengths[slot] = max(int(part.positions.max()) for part in parts) + 1
+
     def read(self, slot: int, tokens: Sequence[int], wanted: range | None = None) -> int:
         """Appends up to `batch` tokens to `slot`; returns the row of the last one. Raises DecodeFailed.
 
@@ -167,20 +199,27 @@ class Context:
         """
         wanted = dict(tokens)
         slots = range(tokens[0][0], tokens[-1][0] + 1)
-        if self._never_alone and len(slots) == 1:
+        if self._accompanied and len(slots) == 1:
             slots = range(slots.start - 1, slots.stop) if slots.start else range(2)
         fillers = [slot for slot in slots if slot not in wanted]
         for slot in fillers:
             if self.lengths[slot] == self.size:
                 self.truncate(slot, self.size - 1)
         for row, slot in enumerate(slots):
-            self._set(row, wanted.get(slot, 0), self.lengths[slot], slot, slot in wanted or self._never_alone)
+            self._set(row, wanted.get(slot, 0), self.lengths[slot], slot, slot in wanted or self._accompanied)
         self._decode(len(slots))
         for slot in fillers:
             self.truncate(slot, self.lengths[slot])
         for slot, _ in tokens:
             self.lengths[slot] += 1
         return [slot - slots.start for slot, _ in tokens]
+
+    @property
+    def _accompanied(self) -> bool:
+        """Whether a token is never written alone: adapters have float weights, as the model itself may (`_company_matters`)."""
+        return self._never_alone or (
+            self._adapter is not None and len(self.lengths) > 1 and not self.model.kernels.halved
+        )
 
     def _set(self, row: int, token: int, position: int, slot: int, wanted: bool) -> None:
         rows = self._rows
@@ -212,7 +251,8 @@ class Context:
                 gain = self._gain([0] * CALIBRATION_TOKENS, threads)
             reading = threads if gain > CLEAR_GAIN else 1
         llama_cpp.llama_set_n_threads(self.pointer, writing, reading)
-        self._never_alone = len(self.lengths) > 1 and self._company_matters()
+        exact = not self.model.kernels.halved
+        self._never_alone = exact and len(self.lengths) > 1 and self._company_matters()
         self.truncate(0, 0)
         return reading, writing
 
@@ -245,60 +285,3 @@ class Context:
         begun = time.perf_counter()
         self.read(0, tokens)
         return time.perf_counter() - begun
-
-
-class Sampler:
-    """A chain of llama.cpp's samplers: forbidden tokens, grammar, top-k, penalties, top-p, min-p, temperature, seeded choice.
-
-    `grammar` is a GBNF with the rule `root`; one that llama.cpp cannot read raises GrammarInvalid.
-    """
-
-    def __init__(self, context: Context, sampling: Sampling, grammar: str | None = None) -> None:
-        self._context = context
-        vocabulary = context.model.vocabulary
-        never = (llama_cpp.llama_logit_bias * len(vocabulary.never))()
-        for n, token in enumerate(vocabulary.never):
-            never[n].token, never[n].bias = token, -math.inf
-        # Penalties after top-k look up some 40 candidates instead of the whole vocabulary (0.2 ms a token at 8k).
-        links = [
-            llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(never), never),
-            *([self._grammar(grammar)] if grammar is not None else []),
-            llama_cpp.llama_sampler_init_top_k(sampling.top_k),
-            llama_cpp.llama_sampler_init_penalties(
-                vocabulary.size, PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0
-            ),
-        ]
-        if sampling.temperature > 0:
-            links += [
-                llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1),
-                llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1),
-                llama_cpp.llama_sampler_init_temp(sampling.temperature),
-                llama_cpp.llama_sampler_init_dist(sampling.seed),
-            ]
-        else:
-            links.append(llama_cpp.llama_sampler_init_greedy())
-        parameters = llama_cpp.llama_sampler_chain_default_params()
-        parameters.no_perf = True
-        self._chain = llama_cpp.llama_sampler_chain_init(parameters)
-        for link in links:
-            llama_cpp.llama_sampler_chain_add(self._chain, link)
-
-    def _grammar(self, text: str) -> Any:
-        _log.clear()
-        vocabulary = llama_cpp.llama_model_get_vocab(self._context.model.pointer)
-        link = llama_cpp.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
-        if not link:
-            raise GrammarInvalid(reason=_reason())
-        return link
-
-    def sample(self, row: int, forbidden: Iterable[int] = ()) -> int:
-        """Chooses the token that follows the one decoded in `row`, none of `forbidden`."""
-        for token in forbidden:
-            self._context.logits(row)[token] = -math.inf
-        return llama_cpp.llama_sampler_sample(self._chain, self._context.pointer, row)
-
-    def close(self) -> None:
-        """Frees the chain and its links."""
-        if self._chain:
-            llama_cpp.llama_sampler_free(self._chain)
-            self._chain = None

@@ -74,6 +74,7 @@ def details(frame: QuestionFrame, language: str) -> Details:
         "tokens": frame.tokens,
         "tokens_per_second": round(frame.tokens_per_second, 1),
         "seed": frame.seed,
+        "cached": frame.cached,
         "generator": frame.generator,
         "notes": [
             {"key": note.key, "message": say(f"note.{note.key}", language, **note.values)}

@@ -45,7 +45,7 @@ class QuestionFrame:
     """What is known at one moment. `phase`: loading, reading, writing or done; `items` only grows until then.
 
     `partial` is what is written of the next item; `rounds` how often the model was asked again; `dropped` counts by reason what
-    was left out; `progress` is the share of the prompt read.
+    was left out; `progress` is the share of the prompt read; `cached`, once done: all of it had been written before.
     """
 
     phase: str
@@ -62,3 +62,4 @@ class QuestionFrame:
     generator: str = ""
     technique: str = "questions"
     text: str = ""
+    cached: bool = False

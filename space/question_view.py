@@ -59,6 +59,8 @@ def status(frame: QuestionFrame | None, language: str) -> str:
     if frame.tokens_per_second:
         figures.append(_span(say("stat.speed", language, n=f"{frame.tokens_per_second:.0f}")))
     figures.append(_span(say("stat.seed", language, n=frame.seed)))
+    if frame.cached:
+        figures.append(_span(say("stat.cached", language)))
     if frame.rounds:
         figures.append(_span(say("questions.rounds", language, n=frame.rounds)))
     return _status(figures, note_texts(frame, language))

@@ -152,6 +152,7 @@ class _Writing:
     tokens: int = 0
     seconds: float = 0.0
     late: bool = False
+    fresh: bool = False
 
     def kind(self, kind: str) -> Iterator[QuestionFrame]:
         """The items of one kind: a call, up to ROUNDS more for what is missing, then what could not be confirmed."""
@@ -178,7 +179,7 @@ class _Writing:
             notes.append(Note("questions_doubtful", {"n": doubtful}))
         if (found := len(self.frame.items)) < self.frame.number:
             notes.append(Note("questions_missing", {"n": found, "of": self.frame.number}))
-        return replace(self.frame, phase="done", partial="", notes=tuple(notes))
+        return replace(self.frame, phase="done", partial="", notes=tuple(notes), cached=not self.fresh)
 
     def _round(self, kind: str, request: Request, spare: list[Asked]) -> Iterator[QuestionFrame]:
         """One call of the engine for the items of `kind` that are missing."""
@@ -187,6 +188,7 @@ class _Writing:
             for step in steps:
                 now = time.monotonic()
                 text += step.text
+                self.fresh = self.fresh or not step.cached
                 if step.written:
                     first = first or now
                 whole = text if step.end in ("model", "stop") else text[: text.rfind("\n") + 1]

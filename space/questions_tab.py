@@ -24,7 +24,7 @@ from space.studio import PROMPT_TOKENS, TOKENS_PER_WORD, Studio
 from space.style import SAVE_SCRIPT
 from space.text_errors import OneListNeeded
 from space.texts import say
-from space.view import generator_title, lead, waiting
+from space.view import lead, waiting
 
 EXAMPLES = 4
 NUMBER = 5
@@ -64,15 +64,7 @@ class _Form:
         first = generators[0]
         words = int((studio.bundle.context - NUMBER * ITEM_TOKENS - PROMPT_TOKENS) / TOKENS_PER_WORD)
         labels.html(lambda language: lead("questions.lead", language))
-        self.generator = labels.make(
-            gr.Dropdown,
-            lambda language: {
-                "label": say("generator", language),
-                "choices": [(generator_title(g, language), g.name) for g in generators],
-            },
-            value=first.name,
-            visible=len(generators) > 1,
-        )
+        self.generator = labels.generators(generators)
         self.text = labels.make(
             gr.Textbox,
             lambda language: {
@@ -86,7 +78,7 @@ class _Form:
         )
         labels.html(lambda language: view.counter(language, MAX_TEXT_CHARS))
         self.source = TextInput(labels, studio.settings, words)
-        self.examples = self._examples(labels, first)
+        self.examples = labels.chips(gr.Textbox(visible=False), _samples(first), "index")
         self.number = labels.field(
             gr.Slider,
             "number",
@@ -132,19 +124,6 @@ class _Form:
             self.stop = labels.button(
                 "stop", size="lg", scale=1, min_width=90, interactive=False, elem_id="stop-questions"
             )
-
-    def _examples(self, labels: Labels, first: Generator) -> gr.Dataset:
-        return labels.make(
-            gr.Dataset,
-            lambda language: {"label": say("examples", language)},
-            components=[gr.Textbox(visible=False)],
-            samples=_samples(first),
-            type="index",
-            layout="gallery",
-            container=False,
-            visible=bool(first.examples),
-            elem_classes="chips",
-        )
 
 
 class _Sheet:

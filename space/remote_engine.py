@@ -53,8 +53,17 @@ class RemoteEngine:
         self._template = ChatTemplate(chat_template)
         self._models = self._list()
 
+    reading_speed: float | None = None
+
     def close(self) -> None:
         self._http.close()
+
+    def hot(self, request: Request) -> list[bool]:
+        """None: a server keeps what it keeps."""
+        return [False] * len(request.passages)
+
+    def prepare(self, request: Request) -> None:
+        """Nothing: a server is asked when a visitor asks."""
 
     def prompt(self, messages: Sequence[Message], opening: str = "") -> str:
         """The prompt as a text. Raises ForbiddenMark for a content that holds a special token's text."""

@@ -119,6 +119,18 @@ REPORT_TEXTS: dict[str, tuple[str, str]] = {
         "The trained model is compared with the files served here: {passed} of {rows} checks passed. One that failed would have "
         "stopped the publication.",
     ),
+    "report.questions": ("Lo que pregunta", "What it asks"),
+    "report.questions.info": (
+        "Listas de {number} preguntas sobre cada uno de {texts} textos que no conocía, con cada técnica: lo que el modelo escribe "
+        "solo, y lo que recibe quien visita la página, con gramática y comprobaciones.",
+        "Lists of {number} questions about each of {texts} texts that it did not know, by each technique: what the model writes "
+        "by itself, and what a visitor gets, with grammar and checks.",
+    ),
+    "report.questions.valid": ("Listas como se pidieron", "Lists as asked for"),
+    "report.questions.borne_out": ("Preguntas que el texto responde", "Questions that the text answers"),
+    "report.questions.spanish": ("Preguntas en español", "Questions in Spanish"),
+    "report.questions.free": ("solo", "by itself"),
+    "report.questions.served": ("servido", "served"),
     "report.rows": ("Las comprobaciones", "The checks"),
     "report.originality": ("¿Recita?", "Does it recite?"),
     "report.originality.info": (

@@ -72,6 +72,7 @@ def page(report: Figures, titles: Mapping[str, Mapping[str, str]], language: str
     sections = [
         *(_likelihood(name, found, names, language) for name, found in evaluation.get("sets", {}).items()),
         *(_texts(name, found, names, language) for name, found in evaluation.get("texts", {}).items()),
+        *(_asked(name, found, names, language) for name, found in evaluation.get("questions", {}).items()),
         *(
             _originality(name, found, names, language)
             for name, found in report.get("originality", {}).get("sets", {}).items()
@@ -164,6 +165,24 @@ def _measured(
         return ""
     title = f"<h4>{escape(say(measure.text, language))}</h4>"
     return title + _paragraph(f"{measure.text}.info", language, **values) + _figure(bars, measure.show)
+
+
+def _asked(name: str, found: Figures, names: Mapping[str, str], language: str) -> str:
+    """What each technique of a generator of questions asks, by itself and as it is served."""
+    values = {"texts": found["texts"], "number": found["number"]}
+    body = _paragraph("report.questions.info", language, **values)
+    for part, whole in (("valid", "lists"), ("borne_out", "asked"), ("spanish", "spanish_of")):
+        bars = [
+            Bar(
+                f"{say(f'technique.{technique}', language)}, {say(f'report.questions.{way}', language)}",
+                figures[part] / figures[whole] if figures[whole] else 0.0,
+                kind="own" if technique == "questions" else "",
+            )
+            for technique, ways in found["techniques"].items()
+            for way, figures in ways.items()
+        ]
+        body += f"<h4>{escape(say(f'report.questions.{part}', language))}</h4>" + _figure(bars, _percent)
+    return _section(f"{names.get(name, name)}: {say('report.questions', language)}", body)
 
 
 def _pretraining(found: Figures, language: str) -> str:

@@ -13,6 +13,9 @@
 | ORADOR_MAX_CHARS | characters of one text field | 2000 |
 | ORADOR_MAX_MINUTES | longest speech | 10 |
 | ORADOR_DEADLINE | seconds that one text may take | 600 |
+| ORADOR_CELLS | keys and values of attention: `f16`, or `q8_0` for half the memory and a large model that reads slower | f16 |
+| ORADOR_STATE_MEMORY, ORADOR_STATE_DISK | MiB of states that are kept so that prompts and passages are read once | 1024, 4096 |
+| ORADOR_RAG_SECONDS | seconds of reading before a text of the RAG tab begins; for longer ones its passages are condensed | 20 |
 | ORADOR_WIKIPEDIA_URL | the wiki whose articles the tab of questions can fetch; `none`: it does not offer it | https://es.wikipedia.org |
 | ORADOR_LANGUAGE | language of the page at first sight: es or en | es |
 """
@@ -50,6 +53,10 @@ class Settings:
     max_chars: int = 2000
     max_minutes: int = 10
     deadline: float = 600.0
+    rag_seconds: int = 20
+    halved_cells: bool = False
+    state_memory: int = 1024
+    state_disk: int = 4096
     wikipedia: str | None = WIKIPEDIA
     language: str = "es"
 
@@ -62,9 +69,6 @@ class Settings:
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """The settings of `environment` (by default the process's). Raises SettingInvalid."""
         env = os.environ if environment is None else environment
-        language = env.get("ORADOR_LANGUAGE", "es")
-        if language not in LANGUAGES:
-            raise SettingInvalid(name="ORADOR_LANGUAGE", value=language, reason="es or en")
         return cls(
             bundle=env.get("ORADOR_BUNDLE") or str(EMBEDDED),
             threads=_number(env, "ORADOR_THREADS", available_cores(env), 1, 512),
@@ -79,8 +83,12 @@ class Settings:
             max_chars=_number(env, "ORADOR_MAX_CHARS", 2000, 100, 100_000),
             max_minutes=_number(env, "ORADOR_MAX_MINUTES", 10, 1, 60),
             deadline=_number(env, "ORADOR_DEADLINE", 600, 1, 86_400),
+            halved_cells=_one_of(env, "ORADOR_CELLS", ("f16", "q8_0")) == "q8_0",
+            state_memory=_number(env, "ORADOR_STATE_MEMORY", 1024, 0, 1_000_000),
+            state_disk=_number(env, "ORADOR_STATE_DISK", 4096, 0, 1_000_000),
+            rag_seconds=_number(env, "ORADOR_RAG_SECONDS", 20, 1, 86_400),
             wikipedia=_wikipedia(env),
-            language=language,
+            language=_one_of(env, "ORADOR_LANGUAGE", LANGUAGES),
         )
 
 
@@ -104,6 +112,14 @@ def _url(env: Mapping[str, str], name: str) -> str | None:
     if text and not re.fullmatch(r"https?://\S+", text):
         raise SettingInvalid(name=name, value=text, reason="an address such as http://host:8000/v1")
     return text or None
+
+
+def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """The value of `name`, the first of `choices` where it is not set."""
+    value = env.get(name) or choices[0]
+    if value not in choices:
+        raise SettingInvalid(name=name, value=value, reason=" or ".join(choices))
+    return value
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+import llama_cpp
+
 from index.errors import OradorError
 from index.search import Hit, Index
+from space.answers import Answers
 from space.bundle import Bundle, Generator
+from space.calibrate import Calibration, calibrate
 from space.engine import Engine
 from space.errors import NoIndex, NotText, UnknownChoice
-from space.local_engine import LocalEngine
+from space.local_engine import LocalEngine, Tuning
 from space.originals import Originals
 from space.persona import imitated
 from space.remote_engine import Remote, RemoteEngine
 from space.settings import Settings
+from space.states import States
 
 PROMPT_TOKENS = 256
 TOKENS_PER_WORD = 2.0
@@ -71,6 +76,11 @@ class Studio:
         return self._engine is not None
 
     @property
+    def calibration(self) -> Calibration | None:
+        """What was chosen for the model on this machine; None until it is in memory, or with a remote engine."""
+        return getattr(self._engine, "calibration", None)
+
+    @property
     def threads(self) -> dict[str, int]:
         """The engine's threads for reading and for writing; empty until the model is in memory."""
         return getattr(self._engine, "threads", {})
@@ -84,16 +94,42 @@ class Studio:
                 )
                 self._engine = RemoteEngine(remote, self.bundle.chat_template, self.bundle.context)
             elif self._engine is None:
-                bundle = self.bundle
-                self._engine = LocalEngine(
-                    bundle.base,
-                    bundle.adapters,
-                    bundle.chat_template,
-                    bundle.context,
-                    self.settings.threads,
-                    self.settings.parallel,
-                )
+                local = self._local()
+                self._engine = Answers(local)
+                self._learn(local)
             return self._engine
+
+    def _local(self) -> LocalEngine:
+        """The bundle's model with the kernels that suit it and this machine. Raises EngineError."""
+        bundle, settings = self.bundle, self.settings
+        chosen = calibrate(bundle.base, settings.threads, settings.halved_cells, settings.cache)
+        files = [bundle.base_file, *(bundle.adapter_files[name] for name in sorted(bundle.adapters))]
+        key = f"{llama_cpp.__version__} {chosen.kernels} {[bundle.files[file].sha256 for file in files]}"
+        states = States(
+            key, settings.cache / "states", settings.state_memory * 2**20, settings.state_disk * 2**20
+        )
+        return LocalEngine(
+            bundle.base,
+            bundle.adapters,
+            bundle.chat_template,
+            bundle.context,
+            settings.threads,
+            settings.parallel,
+            Tuning(chosen, states),
+        )
+
+    def _learn(self, engine: LocalEngine) -> None:
+        """Has the beginnings of all prompts kept: what comes before the first word of a visitor."""
+        for generator in self.bundle.generators:
+            for name, template in generator.prompts.items():
+                # Only the prompts that an adapter was trained with use it: see space/questions.py.
+                adapter = None if generator.kind == "questions" and name != "questions" else generator.adapter
+                values = {field: generator.values.get(field) for field in template.fields}
+                one, other = (
+                    template.render(**{field: value or mark for field, value in values.items()})
+                    for mark in ("0", "a")
+                )
+                engine.learn(adapter, one, other)
 
     def index(self, generator: Generator) -> Index:
         """The index of `generator`, loaded at the first call. Raises NoIndex, or an error of the index."""

@@ -80,6 +80,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stat.speech": ("{time} hablado", "{time} spoken"),
     "stat.speed": ("{n} tokens/s", "{n} tokens/s"),
     "stat.seed": ("semilla {n}", "seed {n}"),
+    "stat.cached": ("la misma petición ya se había escrito", "the same request had been written before"),
     "originality.share": ("Original: {percent} %", "Original: {percent}%"),
     "originality.longest": ("lo más largo repetido: {n} palabras", "longest repeated: {n} words"),
     "originality.nothing": (
@@ -134,6 +135,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "note.dropped": (
         "{n} de {of} fragmentos no caben en el contexto del modelo ({context} tokens) y no se han usado: los de menor puntuación.",
         "{n} of {of} passages do not fit in the model's context ({context} tokens) and were not used: those of the lowest score.",
+    ),
+    "note.condensed": (
+        "Para no hacer esperar más de unos {seconds} s, el modelo ha recibido {n} de las {of} frases de los fragmentos, las más cercanas a "
+        "los temas, de {used} de los {found} fragmentos. Están marcadas en cada uno.",
+        "So that nobody waits for much more than {seconds} s, the model was given {n} of the {of} sentences of the passages, those nearest "
+        "to the topics, from {used} of {found} passages. They are marked in each.",
     ),
     "note.nothing": (
         "Ningún fragmento llega a la relevancia mínima de {threshold}; el mejor se queda en {best}. "
@@ -238,12 +245,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Lo que escribe imita la forma de hablar de sus textos; **no sabe si lo que dice es cierto**. Inventa cifras, nombres y citas "
         "con la misma soltura con que escribe lo demás, se repite, pierde el hilo en textos largos y escribe en español. "
         "En la pestaña RAG parte de fragmentos de documentos que puede leer usted mismo: compárelos antes de creer nada.\n\n"
-        "Nada de lo que escriba aquí se guarda en este servidor después de cerrar la página.",
+        "Nada de lo que escriba aquí se guarda en disco. Los últimos textos del modelo quedan un tiempo en la memoria de este servidor, por si "
+        "alguien repite la misma petición con la misma semilla.",
         "Orador publishes text generators trained on one's own corpus and served on two processor cores. "
         "What it writes imitates how its texts speak; **it does not know whether what it says is true**. It makes up figures, names "
         "and quotes as easily as the rest, repeats itself, loses the thread in long texts, and writes in Spanish. "
         "In the RAG tab it starts from passages of documents that you can read yourself: compare before you believe.\n\n"
-        "Nothing that you write here is kept on this server after you close the page.",
+        "Nothing that you write here is kept on disk. The model's latest texts stay in this server's memory for a while, in case somebody "
+        "repeats the same request with the same seed.",
     ),
     "lineage.bundle": ("Paquete", "Bundle"),
     "lineage.base": ("Modelo base", "Base model"),

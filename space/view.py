@@ -47,6 +47,8 @@ def status(frame: Frame | None, language: str) -> str:
     if frame.tokens_per_second:
         items.append(_item(say("stat.speed", language, n=f"{frame.tokens_per_second:.0f}")))
     items.append(_item(say("stat.seed", language, n=frame.seed)))
+    if frame.cached:
+        items.append(_item(say("stat.cached", language)))
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in note_texts(frame, language))
     return f'<div class="status" role="status"><div class="figures">{"".join(items)}</div>{notes}</div>'
 
@@ -80,8 +82,17 @@ def _passage(number: int, item: Found, language: str) -> str:
         f'<span class="number">{number}</span><span class="head"><b>{escape(passage.title or passage.document)}</b>'
         f"<small>{escape(source)}</small></span>"
         f'<span class="score">{escape(relevance)}{dropped}<i>{item.hit.score:.2f}</i></span></summary>'
-        f'<p id="passage-{number}" lang="es">{escape(" ".join(passage.text.split()))}</p></details>'
+        f'<p id="passage-{number}" lang="es">{_content(item)}</p></details>'
     )
+
+
+def _content(item: Found) -> str:
+    """The text of a passage; where the model was given only some sentences, these are marked."""
+    if item.excerpt is None:
+        return escape(" ".join(item.hit.passage.text.split()))
+    sentences = [escape(" ".join(sentence.split())) for sentence in item.excerpt.sentences]
+    chosen = item.excerpt.chosen
+    return " ".join(f"<mark>{s}</mark>" if n in chosen else s for n, s in enumerate(sentences))
 
 
 def waiting(language: str) -> str:

@@ -21,7 +21,6 @@ class Vocabulary:
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self.size: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._pieces: list[bytes | None] = [None] * self.size
-        self._buffer = ctypes.create_string_buffer(256)
 
     @cached_property
     def _attributes(self) -> list[int]:
@@ -80,12 +79,12 @@ class Vocabulary:
             known = self._pieces[token] = self._read_piece(token)
         return known
 
-    def _read_piece(self, token: int) -> bytes:
-        size = llama_cpp.llama_token_to_piece(self._vocab, token, self._buffer, len(self._buffer), 0, False)
-        if size < 0:
-            self._buffer = ctypes.create_string_buffer(-size)
-            return self._read_piece(token)
-        return self._buffer.raw[:size]
+    def _read_piece(self, token: int, room: int = 256) -> bytes:
+        buffer = ctypes.create_string_buffer(
+            room
+        )  # not shared: the engine's thread and visitors' threads both read pieces
+        size = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, room, 0, False)
+        return buffer.raw[:size] if size >= 0 else self._read_piece(token, -size)
 
     def _text(self, token: int) -> str:
         raw = llama_cpp.llama_vocab_get_text(self._vocab, token)

@@ -9,7 +9,8 @@ import codecs
 from collections.abc import Sequence
 
 from space.engine import Request
-from space.native import Context, Sampler
+from space.native import Context
+from space.sampler import Sampler
 
 CLOSINGS = tuple(".!?…»”\"')")
 MAX_BREAKS = 4

@@ -16,6 +16,8 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
+WAIT = 30_000
+"""Milliseconds that a page may take for anything."""
 
 
 def free_port() -> int:

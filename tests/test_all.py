@@ -285,7 +285,7 @@ def test_killed_gone_on_and_published(command: Callable[..., list[str]], tmp_pat
         dry = maker.run(*command("--dry-run"), timeout=300)
         assert dry.returncode == 0, dry.stderr
         assert not run.exists()
-        for word in ("sft", "memory", "disk", "not estimated", "are free"):
+        for word in ("sft", "evaluate", "together", "memory", "disk", "are free"):
             assert word in dry.stdout
         killed(command(), "'eval_loss'", 3)
         done = maker.run(*command(), timeout=300)

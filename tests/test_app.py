@@ -131,7 +131,7 @@ def test_plain_http_streams_too(app: str) -> None:
 
 def seconds_to_text(client: Client) -> float:
     begun = time.monotonic()
-    client.predict("mar", minutes=1, seed=1, api_name="/finetuned")
+    client.predict("mar", minutes=1, api_name="/finetuned")
     return time.monotonic() - begun
 
 
@@ -141,7 +141,7 @@ def test_a_client_that_goes_away_frees_its_place(app: str, client: Client) -> No
     whole = client.predict(**LONG, seed=1, api_name="/finetuned")
     long = time.monotonic() - begun
     assert whole[1]["tokens"] > 500
-    with httpx.stream("GET", post(app, "finetuned", {**LONG, "seed": 1}), timeout=60) as answer:
+    with httpx.stream("GET", post(app, "finetuned", {**LONG, "seed": 2}), timeout=60) as answer:
         for name, data in events(answer.iter_lines()):
             if name == "generating" and data[0]:
                 break
@@ -149,7 +149,7 @@ def test_a_client_that_goes_away_frees_its_place(app: str, client: Client) -> No
 
 
 def test_a_cancelled_job_frees_its_place(client: Client) -> None:
-    job = client.submit(**LONG, seed=1, api_name="/finetuned")
+    job = client.submit(**LONG, seed=3, api_name="/finetuned")
     for text, _ in job:
         if text:
             break
@@ -158,9 +158,10 @@ def test_a_cancelled_job_frees_its_place(client: Client) -> None:
 
 
 def test_ten_at_once_get_their_own_text_or_a_clear_refusal(app: str) -> None:
-    def ask(seed: int) -> Any:
+    def ask(seed: int, creativity: float = 0.5) -> Any:
+        arguments = {"minutes": 1, "seed": seed, "creativity": creativity}
         try:
-            return Client(app, verbose=False).predict("el mar", minutes=1, seed=seed, api_name="/finetuned")
+            return Client(app, verbose=False).predict("el mar", **arguments, api_name="/finetuned")
         except Exception as error:
             return str(error)
 
@@ -170,7 +171,8 @@ def test_ten_at_once_get_their_own_text_or_a_clear_refusal(app: str) -> None:
     refusals = [answer for answer in answers if isinstance(answer, str)]
     assert len(texts) >= QUEUE
     assert all("full" in refusal for refusal in refusals)
-    assert {seed: ask(seed)[0] for seed in texts} == texts
+    # written anew: another request to the memory of answers, the same temperature in llama.cpp's single precision
+    assert {seed: ask(seed, 0.5 + 1e-12)[0] for seed in texts} == texts
 
 
 def test_pages_scripts_and_files_of_the_machine_are_not_served(app: str) -> None:

@@ -14,10 +14,7 @@ import pytest
 from gradio_client import Client
 
 from tests.chat_bundle import make_chat_bundle
-from tests.space_app import ROOT, errors_in, running_app
-from tests.test_page import ARGUMENTS, CHROMIUM, WAIT
-
-browser_only = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: apt install chromium")
+from tests.space_app import ROOT, WAIT, errors_in, running_app
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +27,16 @@ def app(tiny_gguf: Path, tiny_lora_gguf: Path, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def page(app: str) -> Iterator[Any]:
+def page(browser: Any, app: str) -> Iterator[Any]:
     """The page at desktop width; a script error fails the test."""
-    from playwright.sync_api import sync_playwright
-
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.set_default_timeout(WAIT)
-        page.goto(app)
-        page.wait_for_selector("#write-chat:not([disabled])")
-        yield page
-        chromium.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(WAIT)
+    page.goto(app)
+    page.wait_for_selector("#write-chat:not([disabled])")
+    yield page
+    page.close()
     assert errors == []
 
 
@@ -88,7 +81,6 @@ def finished(page: Any, replies: int) -> None:
     page.wait_for_selector("#write-chat:not([disabled])")
 
 
-@browser_only
 @pytest.mark.browser
 def test_a_conversation_on_the_page(page: Any) -> None:
     note = page.locator("#chat .machine")
@@ -121,7 +113,6 @@ def test_a_conversation_on_the_page(page: Any) -> None:
     page.wait_for_selector("#chat .nothing")
 
 
-@browser_only
 @pytest.mark.browser
 def test_stop_and_errors_lose_nothing(page: Any, app: str) -> None:
     page.locator("#write-chat").click()
@@ -147,7 +138,6 @@ def test_stop_and_errors_lose_nothing(page: Any, app: str) -> None:
     assert page.locator("#message-chat textarea").input_value() == "x" * 2001
 
 
-@browser_only
 @pytest.mark.browser
 def test_the_chat_fits_a_phone(page: Any) -> None:
     page.set_viewport_size({"width": 390, "height": 844})

@@ -98,7 +98,8 @@ def test_a_prompt_longer_than_the_context_is_refused_before_any_work(engine: Loc
 
 def test_the_budget_and_the_context_end_a_text(engine: LocalEngine) -> None:
     held = {"min_words": 10**6}
-    assert list(engine.stream(request(max_tokens=7, **held)))[-1][-2:] == (7, "tokens")
+    last = list(engine.stream(request(max_tokens=7, **held)))[-1]
+    assert (last.written, last.end) == (7, "tokens")
     steps = list(engine.stream(request(max_tokens=10**6, **held)))
     assert steps[-1].end == "context"
     assert steps[-1].prompt + steps[-1].written == CONTEXT

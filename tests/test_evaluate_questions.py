@@ -15,7 +15,8 @@ from space.question_checks import Source
 from space.question_list import ShortAnswer, Statement
 from tests.question_bundle import PROMPTS, TEXT, make_question_bundle
 from train.__main__ import main
-from train.evaluate_questions import Written, summarize, table
+from train.card_figures import lists_table
+from train.evaluate_questions import Written, summarize
 
 GOOD = ShortAnswer("¿Quién trajo el horno desde Rosario?", "Su hermano Blas")
 AGAIN = ShortAnswer("¿Quién trajo desde Rosario el horno?", "Blas")
@@ -49,7 +50,7 @@ def test_the_figures_of_known_lists() -> None:
 def test_nothing_written_has_no_shares() -> None:
     figures = summarize([(Source(TEXT), Written([], 3, {"short": 2}, 0, 10, 1.0))])
     assert (figures["valid"], figures["items"], figures["spanish_of"]) == (0, 0, 0)
-    assert "| none |" in table({"techniques": {"questions": {"free": figures}}})
+    assert "| none |" in lists_table({"techniques": {"questions": {"free": figures}}})
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_the_command_compares_every_technique_on_the_same_texts(
     command = ["evaluate-questions", str(bundle), str(data), "--number", "2", "--out", str(out)]
     assert main(command) == 0
     report = json.loads(out.read_text("utf-8"))
-    assert report["data"]["texts"] == 1  # one is too short, one too long
+    assert report["texts"] == 1  # one is too short, one too long
     assert list(report["techniques"]) == list(PROMPTS)
     for ways in report["techniques"].values():
         assert ways["served"]["asked"] == ways["free"]["asked"] == 2

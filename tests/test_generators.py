@@ -52,6 +52,14 @@ class ScriptedEngine:
         self.requests: list[Request] = []
         self.closed = 0
 
+    reading_speed: float | None = None
+
+    def hot(self, request: Request) -> list[bool]:
+        return [False] * len(request.passages)
+
+    def prepare(self, request: Request) -> None:
+        """Nothing: it reads in no time."""
+
     def count(self, messages: Sequence[Message], opening: str = "") -> int:
         return sum(len(message["content"].split()) for message in messages) + len(opening.split())
 

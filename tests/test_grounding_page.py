@@ -13,32 +13,17 @@ from typing import Any
 
 import pytest
 
-from tests.space_app import running_app
+from tests.space_app import WAIT, running_app
 
-CHROMIUM = Path("/usr/bin/chromium")
 OPENING = "La cal suelta la vitamina. Esa cadena de mamás mide más de tres mil años. Esa cadena de mamás mide más de nueve mil años."
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: apt install chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_app(tmp_path_factory.mktemp("page") / "app.log", threads=1, parallel=1) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
@@ -49,7 +34,7 @@ def page(browser: Any, app: str, request: pytest.FixtureRequest) -> Iterator[Any
     one = context.new_page()
     errors: list[str] = []
     one.on("pageerror", lambda error: errors.append(str(error)))
-    one.set_default_timeout(30_000)
+    one.set_default_timeout(WAIT)
     one.goto(app)
     one.get_by_role("tab").nth(1).click()
     one.wait_for_selector("#write-rag:not([disabled])")

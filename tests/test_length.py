@@ -71,3 +71,27 @@ def test_whatever_comes_the_text_is_a_beginning_of_it(text: str, target: int, si
     assert text.lstrip().startswith(length.text)
     assert length.words == len(length.text.split())
     assert length.words <= max(target * CAP + size, target + 1)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Una", "frase", "fin.", "Sr.", "etc.", "¿No?", "y", "«Sí.»"]),
+        min_size=1,
+        max_size=60,
+    ),
+    st.integers(1, 30),
+    st.sampled_from(["", "Una vez.", "Hubo una vez un"]),
+    st.integers(1, 7),
+)
+def test_a_text_given_again_at_once_ends_where_it_ended_in_pieces(
+    words: list[str], target: int, opening: str, size: int
+) -> None:
+    text = " " + " ".join(words)
+    pieces, given = Length(opening, target), ""
+    for start in range(0, len(text), size):
+        given += text[start : start + size]
+        if not pieces.add(text[start : start + size]):
+            break
+    again = Length(opening, target)
+    again.add(given)
+    assert (again.text, again.words, again.cut) == (pieces.text, pieces.words, pieces.cut)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gradio_client import Client
@@ -20,8 +21,7 @@ from space.frames import Speech
 from space.originals import Originals, Source, words
 from space.settings import Settings
 from space.studio import Studio
-from tests.space_app import ROOT, errors_in, running_app
-from tests.test_page import ARGUMENTS, CHROMIUM, WAIT
+from tests.space_app import ROOT, WAIT, errors_in, running_app
 
 SEED = 7
 SOURCE = Source("La casa que dura un día", "01-la-casa.md")
@@ -56,27 +56,22 @@ def test_the_endpoint_tells_it_while_the_text_grows(app: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: apt install chromium")
-def test_a_click_shows_the_span_and_its_source(app: str, tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(WAIT)
-        page.goto(app)
-        page.wait_for_selector("#write-finetuned:not([disabled])")
-        page.locator("#topics-finetuned textarea").fill("el mar")
-        page.get_by_label("Duración en minutos").first.fill("1")
-        page.get_by_role("button", name="Más ajustes").first.click()
-        page.get_by_label("Semilla").first.fill(str(SEED))
-        page.locator("#write-finetuned").click()
-        page.wait_for_selector("#sheet-finetuned .state.done")
-        line = page.locator("#sheet-finetuned details.originality")
-        assert "lo más largo repetido: 20 palabras" in line.locator("summary").inner_text()
-        assert not line.locator("q").is_visible()
-        line.locator("summary").click()
-        assert len(words(line.locator("q").inner_text())) == 20
-        assert "La casa que dura un día · 01-la-casa.md" in line.inner_text()
-        page.screenshot(path=tmp_path / "originality.png")
-        chromium.close()
+def test_a_click_shows_the_span_and_its_source(app: str, browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(WAIT)
+    page.goto(app)
+    page.wait_for_selector("#write-finetuned:not([disabled])")
+    page.locator("#topics-finetuned textarea").fill("el mar")
+    page.get_by_label("Duración en minutos").first.fill("1")
+    page.get_by_role("button", name="Más ajustes").first.click()
+    page.get_by_label("Semilla").first.fill(str(SEED))
+    page.locator("#write-finetuned").click()
+    page.wait_for_selector("#sheet-finetuned .state.done")
+    line = page.locator("#sheet-finetuned details.originality")
+    assert "lo más largo repetido: 20 palabras" in line.locator("summary").inner_text()
+    assert not line.locator("q").is_visible()
+    line.locator("summary").click()
+    assert len(words(line.locator("q").inner_text())) == 20
+    assert "La casa que dura un día · 01-la-casa.md" in line.inner_text()
+    page.screenshot(path=tmp_path / "originality.png")
+    page.close()

@@ -32,14 +32,7 @@ from train.tokenizer import CHAT_TEMPLATE
 BASE_NAME = "Phi-3-mini-4k-instruct"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

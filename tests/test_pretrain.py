@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_what_is_evaluated_comes_from_the_middle_of_documents() -> None:
 def arguments(out: Path, *extra: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     pretrain.add_arguments(parser)
-    sizes = "--vocabulary 2048 --layers 1 --sequence 64 --batch 16"
+    sizes = "--vocabulary 2048 --layers 2 --sequence 64 --batch 16"
     return parser.parse_args([str(TALKS), "--out", str(out), *sizes.split(), *extra])
 
 
@@ -106,10 +107,14 @@ def test_a_run_learns_stops_resumes_and_saves_a_model(
         f"{len(lines) - len(held_out)} conversations of {tmp_path.name}/chat.jsonl" in capsys.readouterr().out
     )
     first = json.loads((tmp_path / "pretrain.json").read_text())
-    pretrain.run(arguments(tmp_path, "--tokens", "0.2", "--resume", *examples))
+    pretrain.run(arguments(tmp_path, "--tokens", "0.2", "--resume", "--induction", "0.55", *examples))
     second = json.loads((tmp_path / "pretrain.json").read_text())
     assert second["tokens_trained"] > first["tokens_trained"]
     assert second["curve"][: len(first["curve"])] == first["curve"]
+    assert "copying_nats" not in first["curve"][-1]
+    assert 0 < second["curve"][-1]["copying_nats"] < 10  # by chance: ln(2048), 7.6
+    curve = list(csv.DictReader((tmp_path / "curve.csv").open(encoding="utf-8")))
+    assert [row["copying_nats"] != "" for row in curve] == ["copying_nats" in row for row in second["curve"]]
     figures = second["held_out"][TALKS.name]
     assert figures["model"] == second["bits_per_character"]
     assert 1 < figures["5-gram"] < figures["model"]  # 0.2 M tokens are few

@@ -16,8 +16,7 @@ import pytest
 from gradio_client import Client
 
 from tests.question_bundle import TEXT, make_question_bundle
-from tests.space_app import ROOT, errors_in, running_app
-from tests.test_page import ARGUMENTS, CHROMIUM, WAIT
+from tests.space_app import ROOT, WAIT, errors_in, running_app
 
 
 @pytest.fixture(scope="module")
@@ -92,18 +91,6 @@ def test_info_tells_the_kinds_and_limits(client: Client) -> None:
     assert info["generators"][-1]["tabs"] == ["questions"]
     assert info["limits"]["questions"] == 10
     assert info["limits"]["question_text_characters"] == 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip("no /usr/bin/chromium: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from space.engine import Request
 from space.local_engine import LocalEngine
-from space.native import Context, Model, Sampler, Sampling
+from space.native import Context, Model, Sampling
 from space.question_grammar import ANSWER_WORDS, core, short_answers, span_words, statements
 from space.question_list import Item, ShortAnswer, Statement, format_questions, parse_questions
+from space.sampler import Sampler
 from train.tokenizer import CHAT_TEMPLATE
 
 TEXT = (

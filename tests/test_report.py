@@ -18,7 +18,6 @@ from train.bundle import add_report
 from train.card_figures import results
 from train.cards import CardFacts, gguf_card
 
-CHROMIUM = Path("/usr/bin/chromium")
 TITLES = {"charlas": {"es": "Charlas", "en": "Talks"}, "chat": {"es": "Lucía", "en": "Lucía"}}
 
 
@@ -34,6 +33,12 @@ def condition(nats: float, **more: Any) -> dict[str, Any]:
         "bits_per_character": nats / 2,
         "bits_interval": [nats / 3, nats],
     } | more
+
+
+def listed(**counts: int) -> dict[str, float]:
+    figures = {"lists": 3, "asked": 12, "items": 10, "duplicates": 1, "short": 6, "true": 2, "false": 2}
+    speed = {"rounds": 2.0, "seconds": 1.5, "tokens_per_second": 300.0}
+    return {**figures, "spanish": 8, "spanish_of": 8, **speed, **counts}
 
 
 EVALUATION: dict[str, Any] = {
@@ -61,6 +66,17 @@ EVALUATION: dict[str, Any] = {
                 "chat": condition(
                     4.8, adapter="chat", control=True, against_base=0.2, against_base_interval=[0.1, 0.3]
                 ),
+            },
+        }
+    },
+    "questions": {
+        "chat": {
+            "texts": 3,
+            "number": 4,
+            "types": "both",
+            "techniques": {
+                "questions": {"free": listed(valid=0, borne_out=0), "served": listed(valid=3, borne_out=9)},
+                "questions_system": {"free": listed(valid=1, borne_out=3)},
             },
         }
     },
@@ -109,6 +125,11 @@ def test_figures_are_shown_with_what_they_mean() -> None:
         "<td>✓</td>",
         "Charlas, temas nuevos",
         "fueron 11 palabras seguidas",
+        "Lucía: Lo que pregunta",
+        "Listas de 4 preguntas sobre cada uno de 3 textos",
+        "Afinado, servido</dt>",
+        "<span>75 %</span>",
+        "Mensaje de sistema, solo",
     ):
         assert part in shown, part
     assert "a &lt;b&gt;judge&lt;/b&gt;" in shown
@@ -119,7 +140,9 @@ def test_english_has_no_spanish_left() -> None:
     shown = page({"evaluation": EVALUATION, "parity": PARITY, "originality": ORIGINALITY}, TITLES, "en")
     assert "Talks: Does it speak like its author?" in shown
     assert "Talks against Base model: −18.1 % perplexity" in shown
-    assert not any(word in shown for word in ("perplejidad", "Modelo", "textos", "autor", "comprobaciones"))
+    assert not any(
+        word in shown for word in ("perplejidad", "Modelo", "textos", "autor", "comprobaciones", "preguntas")
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,6 +171,7 @@ def test_the_card_has_evaluation_results(tmp_path: Path) -> None:
     found = {(metric["name"], metric["value"]) for r in index["results"] for metric in r["metrics"]}
     assert ("perplexity, charlas + RAG", 43.0) in found
     assert len(found) == len(list(results({"evaluation": EVALUATION}))) == 8
+    assert "| questions | served | 3 of 3 | 10 of 12 | 9 of 10 (90%) |" in text
     assert index["results"][0]["dataset"]["name"] == "charlas, 6 documents held out"
     assert "| charlas | 6 | chat (wrong author) | 48.0 |" in text
     assert "charlas + RAG against the same model without passages: -0.100 (-0.200 to +0.050)." in text
@@ -160,18 +184,12 @@ def test_a_card_without_comparison_has_no_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: apt install chromium")
-def test_the_report_fits_a_phone_and_speaks_both_languages(space_bundle: Path, tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_the_report_fits_a_phone_and_speaks_both_languages(
+    space_bundle: Path, browser: Any, tmp_path: Path
+) -> None:
     bundle = add_report(copied(space_bundle, tmp_path / "bundle"), "evaluation", EVALUATION)
     assert read_report(Bundle.load(bundle.folder)) == {"evaluation": EVALUATION}
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with (
-        running_app(tmp_path / "log", bundle=bundle.folder, threads=1) as url,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with running_app(tmp_path / "log", bundle=bundle.folder, threads=1) as url:
         phone = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
         phone.goto(url)
         phone.wait_for_selector("#write-finetuned:not([disabled])")
@@ -190,4 +208,4 @@ def test_the_report_fits_a_phone_and_speaks_both_languages(space_bundle: Path, t
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         phone.get_by_label("English").check()
         phone.get_by_text("Does it speak like its author?").wait_for()
-        browser.close()
+        phone.close()

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from space.engine import Request
 from space.errors import DecodeFailed, EngineClosed, GrammarInvalid
-from space.local_engine import LEAST_SLICE, READING_ALONE, LocalEngine, _Job
+from space.jobs import Job
+from space.local_engine import LocalEngine
 from space.native import Context, Sampling
+from space.slices import LEAST, READING, READING_ALONE, Slices
 from space.writing import StopStrings
 from train.tokenizer import CHAT_TEMPLATE
 
@@ -52,7 +54,7 @@ class FailingEngine(LocalEngine):
     make_context = FailingContext
     placed: ClassVar[list[int]] = []
 
-    def _place(self, job: _Job) -> None:
+    def _place(self, job: Job) -> None:
         FailingEngine.placed.append(job.request.sampling.seed)
         super()._place(job)
 
@@ -180,13 +182,17 @@ def test_a_text_does_not_stand_still_while_a_long_prompt_is_read(engine: LocalEn
     assert ("read", "read") not in pairwise(log)
 
 
-def test_slices_are_as_long_as_the_time_of_a_slice(engine: LocalEngine) -> None:
-    assert idle(engine)
-    known, engine._row_seconds = engine._row_seconds, 1.0
-    assert engine._slice(200) == LEAST_SLICE
-    engine._row_seconds = 0.01
-    assert engine._slice(200) == int(READING_ALONE / 0.01) // 8 * 8
-    engine._row_seconds = known
+def test_slices_grow_and_shrink_to_the_time_that_others_can_wait() -> None:
+    slices = Slices()
+    for _ in range(10):
+        slices.took(True, slices.size(True, 2000), 0.01 * slices.size(True, 2000))
+        slices.took(False, slices.size(False, 2000), 0.01 * slices.size(False, 2000))
+    assert READING_ALONE / 2 < 0.01 * slices.size(True, 2000) <= READING_ALONE
+    assert READING / 2 < 0.01 * slices.size(False, 2000) <= READING
+    for _ in range(10):
+        slices.took(True, slices.size(True, 2000), 60.0)
+    assert slices.size(True, 2000) == LEAST
+    assert [slices.size(True, left) for left in (1, 2, LEAST + 1, LEAST + 2)] == [1, 2, LEAST - 1, LEAST]
 
 
 def test_requests_are_admitted_in_the_order_in_which_they_came(engine: LocalEngine) -> None:

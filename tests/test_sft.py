@@ -21,15 +21,7 @@ from train.sft_options import Options
 ANSWER = "El río sabe más de nosotros que nosotros del río. ¡Escúchenlo!"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    """Two threads on two busy cores spin on each other: a tiny model then takes a hundred times longer."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_prepared(folder: Path, train: list[str], validation: list[str]) -> Path:

@@ -82,7 +82,7 @@ def _download(repo: str, revision: str | None, weights: bool) -> Path:
         if weights and not has_weights(folder):
             snapshot_download(repo, revision=folder.name, allow_patterns=["pytorch_model*.bin"])
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise BaseUnavailable(base=repo, reason=str(error).strip()) from error
+        raise BaseUnavailable(base=repo, reason=" ".join(str(error).split()).rstrip(".")) from error
     return folder
 
 

@@ -111,6 +111,38 @@ def texts_table(evaluation: dict[str, Any]) -> str:
     return "\n".join([*rows, "", note])
 
 
+def questions_table(evaluation: dict[str, Any]) -> str:
+    """What the techniques of each generator of questions ask, as Markdown tables; empty where there is none."""
+    parts = []
+    for name, found in (evaluation.get("questions") or {}).items():
+        head = f"{name}: {found['number']} items ({found['types']}) about each of {found['texts']} held-out texts"
+        parts += [
+            f"{head}; `free` without the grammar and the checks, `served` with them.",
+            lists_table(found),
+        ]
+    return "\n\n".join(parts)
+
+
+def lists_table(compared: dict[str, Any]) -> str:
+    """The techniques of one comparison (train/evaluate_questions.py) as a Markdown table."""
+    rows = [
+        "| technique | | valid lists | items of asked | borne out | repeated | short / true / false | Spanish | asked again | s a list | tokens/s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for technique, ways in compared["techniques"].items():
+        for way, f in ways.items():
+            rows.append(
+                f"| {technique} | {way} | {f['valid']} of {f['lists']} | {f['items']} of {f['asked']} "
+                f"| {_share(f['borne_out'], f['items'])} | {f['duplicates']} | {f['short']} / {f['true']} / {f['false']} "
+                f"| {_share(f['spanish'], f['spanish_of'])} | {f['rounds']} | {f['seconds']} | {f['tokens_per_second']:.0f} |"
+            )
+    return "\n".join(rows)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
+
+
 def results(report: dict[str, Any]) -> Iterator[Any]:
     """The comparison as Hugging Face evaluation results, for the `model-index` of a card."""
     from huggingface_hub import EvalResult
@@ -138,6 +170,8 @@ def figures(report: dict[str, Any]) -> list[str]:
         lines += ["## Base and adapters compared", "", table(evaluation), ""]
         if written := texts_table(evaluation):
             lines += ["Texts that they write on held-out topics, with fixed seeds:", "", written, ""]
+        if asked := questions_table(evaluation):
+            lines += ["Questions that they ask about held-out texts:", "", asked, ""]
     if "originality" in report:
         section = originality_table(report["originality"])
         lines += ["## What they repeat of the training texts", "", section, ""]

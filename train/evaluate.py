@@ -4,7 +4,8 @@
 
 NAME of `--data NAME=DIR` is a generator of the bundle and DIR the output of `prepare` that it was made from; another NAME is an
 author that no generator speaks as, a control. Measured are the base, the adapter, both with passages of the index (never of
-held-out documents), and the other adapters, as wrong authors: how well they predict held-out answers, and what they write.
+held-out documents), and the other adapters, as wrong authors: how well they predict held-out answers, and what they write. Of a
+generator of questions the techniques are compared on held-out texts (train/evaluate_questions.py).
 DIR of `--out` gets evaluation.json, report.html, plots (PNG) and the texts that were counted; `--add` puts the figures into the
 bundle's report. `--samples 4 --limit 5` is quick.
 """
@@ -22,18 +23,23 @@ from pathlib import Path
 from typing import Any
 
 from space.bundle import Bundle, Generator
+from space.question_frames import Ask
 from space.settings import Settings, available_cores
+from space.studio import Studio
 from train import generated, likelihood
 from train.bundle import add_report
-from train.card_figures import table, texts_table
+from train.card_figures import questions_table, table, texts_table
 from train.chat_examples import read_prepared
 from train.errors import BadOption
+from train.evaluate_questions import compare
 from train.evaluation_report import write_report
 from train.held_out import BlindStudio, HeldOut, check_same_corpus, read_held_out
 from train.judge import GgufJudge, Judge, NgramJudge
 from train.scoring import Scorer
 
 SAMPLES = 24
+LISTS = 12
+"""Texts that questions are asked about, at most: each gets two lists of each technique."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,12 @@ def run(args: argparse.Namespace) -> None:
             for author in authors
             if author.generator and author.generator.kind in generated.KINDS
         },
+        "questions": {
+            author.name: found
+            for author in authors
+            if author.generator and author.generator.kind == "questions"
+            if (found := asked(bundle, author, args.samples, threads))
+        },
     }
     report["machine"] = {
         "threads": threads,
@@ -91,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
     if args.add:
         bundle = add_report(args.bundle, "evaluation", report)
     write_report(report, bundle, args.out)
-    print("\n\n".join([table(report), texts_table(report)]))
+    print("\n\n".join(filter(None, [table(report), texts_table(report), questions_table(report)])))
     print(
         f"\n{report['machine']['cpu_seconds']} s of CPU, {report['machine']['seconds']} s. {args.out}/report.html"
     )
@@ -140,6 +152,20 @@ def texts(bundle: Bundle, author: Author, args: argparse.Namespace, threads: int
                 for name, written in found.items()
             },
         }
+
+
+def asked(bundle: Bundle, author: Author, samples: int, threads: int) -> dict[str, Any]:
+    """What the author's generator of questions asks about at most LISTS held-out texts by each technique."""
+    assert author.generator is not None
+    rows = [row for held in author.held_out.documents for row in held.conversations]
+    contexts = list(dict.fromkeys(row["values"]["text"] for row in rows))
+    studio = Studio(bundle, Settings(threads=threads, parallel=1))
+    wanted = Ask("", 4, "both", seed=0, generator=author.generator.name)
+    with closing(studio.engine()):  # type: ignore[type-var]  # always the engine of this process
+        found = compare(studio, wanted, contexts, min(samples, LISTS))
+    if not found:
+        print(f"{author.name}: no held-out text is long enough to ask about and fits the context")
+    return found
 
 
 def _judge(bundle: Bundle, author: Author, path: Path | None, threads: int) -> Judge:

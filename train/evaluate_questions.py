@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from space.question_list import TYPES, Item, ShortAnswer, parse_questions
 from space.questions import ITEM_TOKENS, check_room, checked, embedder_of, questions, techniques
 from space.settings import Settings, available_cores
 from space.studio import Studio
+from train.card_figures import lists_table
 from train.errors import BadOption, NothingToEvaluate
 from train.spanish import LEAST_WORDS, is_spanish
 
@@ -81,24 +82,30 @@ def run(args: argparse.Namespace) -> None:
     bundle = Bundle.load(args.bundle)
     studio = Studio(bundle, Settings(threads=available_cores(os.environ), parallel=1))
     generator = studio.choose(args.generator, studio.questioners)
-    asks = [
-        Ask("", args.number, args.types, "", name, args.seed, generator.name)
-        for name in techniques(generator)
-    ]
     contexts = [p.context for p in read_questions(args.data).paragraphs]
-    texts = choose(studio, asks, contexts, args.texts)
-    if not texts:
+    wanted = Ask("", args.number, args.types, seed=args.seed, generator=generator.name)
+    found = compare(studio, wanted, contexts, args.texts)
+    if not found:
         raise NothingToEvaluate(path=args.data)
-    report = {
-        "data": {"file": args.data.name, "sha256": file_sha256(args.data), "texts": len(texts)},
-        "base": bundle.base.name,
-        "adapter": generator.adapter,
-        "number": args.number,
-        "types": args.types,
+    data = {"file": args.data.name, "sha256": file_sha256(args.data)}
+    report = {"data": data, "base": bundle.base.name, "adapter": generator.adapter, **found}
+    args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print(lists_table(report))
+
+
+def compare(studio: Studio, wanted: Ask, contexts: Sequence[str], number: int) -> dict[str, Any]:
+    """The figures of every technique of `wanted.generator` on at most `number` of `contexts`; empty where none can be asked about."""
+    generator = studio.choose(wanted.generator, studio.questioners)
+    asks = [replace(wanted, technique=name) for name in techniques(generator)]
+    texts = choose(studio, asks, contexts, number)
+    if not texts:
+        return {}
+    return {
+        "texts": len(texts),
+        "number": wanted.number,
+        "types": wanted.types,
         "techniques": {ask.technique: measure(studio, ask, texts) for ask in asks},
     }
-    args.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print(table(report))
 
 
 def choose(studio: Studio, asks: Sequence[Ask], contexts: Sequence[str], number: int) -> list[str]:
@@ -195,22 +202,6 @@ def summarize(found: Sequence[tuple[Source, Written]]) -> dict[str, Any]:
     }
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as a Markdown table."""
-    rows = [
-        "| technique | | valid lists | items of asked | borne out | repeated | short / true / false | Spanish | asked again | s a list | tokens/s |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for technique, ways in report["techniques"].items():
-        for way, f in ways.items():
-            rows.append(
-                f"| {technique} | {way} | {f['valid']} of {f['lists']} | {f['items']} of {f['asked']} "
-                f"| {_share(f['borne_out'], f['items'])} | {f['duplicates']} | {f['short']} / {f['true']} / {f['false']} "
-                f"| {_share(f['spanish'], f['spanish_of'])} | {f['rounds']} | {f['seconds']} | {f['tokens_per_second']:.0f} |"
-            )
-    return "\n".join(rows)
-
-
 def _judged(source: Source, items: Sequence[Item]) -> Iterator[Asked]:
     """The items of one list with the reason why each is not borne out, or that it asks the same as an earlier one."""
     for place, item in enumerate(items):
@@ -221,10 +212,4 @@ def _judged(source: Source, items: Sequence[Item]) -> Iterator[Asked]:
 
 def _about(ask: Ask, text: str, number: int) -> Ask:
     """`ask` about `text`, the `number`th, with its own seed."""
-    return Ask(
-        text, ask.number, ask.types, ask.level, ask.technique, ask.seed * SEEDS + number, ask.generator
-    )
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
+    return replace(ask, text=text, seed=ask.seed * SEEDS + number)

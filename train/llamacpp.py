@@ -64,7 +64,7 @@ def source(cache: Path = CACHE) -> Path:
 
 def download(version: str, folder: Path, *pip_options: str) -> Path:
     """llama-cpp-python's source archive, through this interpreter's pip. Raises SourceUnavailable."""
-    print(f"Fetching the source of llama-cpp-python {version} for its converters (77 MB, once)", flush=True)
+    print(f"Fetching the source of llama-cpp-python {version} (77 MB, once)", flush=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
     command += ["--no-binary", "llama-cpp-python", "--dest", str(folder), *pip_options]
     done = subprocess.run(
@@ -76,8 +76,11 @@ def download(version: str, folder: Path, *pip_options: str) -> Path:
     return archives[0]
 
 
-def unpack(archive: Path, sha256: str, folder: Path) -> None:
-    """Extract the converters from `archive` into `folder`. Raises SourceMismatch when the hash differs."""
+def unpack(archive: Path, sha256: str, folder: Path, needed: re.Pattern[str] = _NEEDED) -> None:
+    """Extract the converters, or whatever is `needed` of llama.cpp's source, from `archive` into `folder`.
+
+    Raises SourceMismatch when the hash differs.
+    """
     with archive.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
@@ -85,7 +88,7 @@ def unpack(archive: Path, sha256: str, folder: Path) -> None:
     with tarfile.open(archive) as tar:
         for member in tar:
             path = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-            if member.isfile() and _NEEDED.fullmatch(str(path)):
+            if member.isfile() and needed.fullmatch(str(path)):
                 member.name = str(path.relative_to("vendor/llama.cpp"))
                 tar.extract(member, folder, filter="data")
 

@@ -29,19 +29,45 @@ from train.plan import duration
 from train.recipes import available
 from train.sft import whole_checkpoints
 
+EXAMPLE = """\
+FILE.toml has a table for each step, with the options of its command (python -m train STEP --help, for prepare with RECIPE):
+
+  [prepare]
+  speaker = "Ana Ruiz"        # --speaker "Ana Ruiz": whose turns of a conference; of a chat it is persona = "Ana Ruiz"
+
+  [sft]
+  base = "microsoft/Phi-3-mini-4k-instruct"
+  qlora = true
+  epochs = 3
+
+  [evaluate]
+  samples = 8
+
+After an interruption, or with other options, the same command runs what is not done yet. More: docs/train.md"""
+HINT = """\
+Options of the steps go into the file of --config: what `prepare` knows as --speaker "Ana Ruiz" is there
+
+  [prepare]
+  speaker = "Ana Ruiz"
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", choices=list(available()), metavar="RECIPE", help=", ".join(available()))
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLE
+    names = f"kind of corpus: {', '.join(available())} (python -m train recipes)"
+    parser.add_argument("recipe", choices=list(available()), metavar="RECIPE", help=names)
     parser.add_argument("source", type=Path, metavar="SOURCE", help="the corpus, as `prepare` reads it")
     parser.add_argument(
-        "--repo", metavar="OWNER/NAME", help="where to publish; without it the bundle is the end"
+        "--repo", metavar="OWNER/NAME", help="where to publish; without it nothing is published"
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE.toml", help=f"options of the steps: [{'], ['.join(TABLES)}]"
     )
-    parser.add_argument("--out", type=Path, help="folder of the run (runs/NAME of --repo, or runs/RECIPE)")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would run, its time, memory and disk"
+        "--out", type=Path, metavar="DIR", help="folder of the run (runs/NAME of --repo, or runs/RECIPE)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only say what would run, and about its time, memory and disk"
     )
 
 
@@ -54,7 +80,11 @@ def run(args: argparse.Namespace) -> None:
     if args.dry_run:
         from train.pipeline_plan import print_plan
 
-        print_plan(job, state)
+        try:
+            print_plan(job, state)
+        except OradorError:
+            print(f"\n{HINT}", flush=True)
+            raise
         return
     began = time.monotonic()
     show(job, state)
@@ -126,6 +156,7 @@ def run_step(job: Job, name: str, state: State) -> None:
         )
         if isinstance(error, KeyboardInterrupt):
             raise SystemExit(130) from error
+        print(f"\n{HINT}", flush=True)
         raise
     seconds = time.monotonic() - began
     state.end(name, Done(options, inputs, hashes(step.outputs, job.out), seconds, _now(), said or ""))

@@ -63,14 +63,20 @@ class Plan:
         )
 
 
-def make_plan(base: Base, train: Encoded, validation: Encoded, options: Options) -> Plan:
-    """Count and estimate; reads the base model's configuration only."""
+Rate = tuple[float, str]
+"""Floating-point operations a second, and the device that reaches them."""
+
+
+def make_plan(
+    base: Base, train: Encoded, validation: Encoded, options: Options, rate_of: Rate | None = None
+) -> Plan:
+    """Count and estimate; reads the base model's configuration only. `rate_of` was measured before, or is now."""
     shape = _shape(base, options.rank)
     epoch = math.ceil(len(train.examples) / (options.batch * options.accumulation))
     steps = options.max_steps if options.max_steps > 0 else math.ceil(epoch * options.epochs)
     tokens = sum(len(e.ids) for e in train.examples)
     longest = max(len(e.ids) for e in train.examples)
-    rate, device = _matrix_rate(options)
+    rate, device = rate_of or training_rate(options)
     passes = (
         3 if options.gradient_checkpointing else 2
     )  # forward, its repetition, and the gradient of activations
@@ -122,23 +128,28 @@ def _memory(shape: Shape, options: Options, longest: int) -> int:
     return int(weights + adapter + activations)
 
 
-def _matrix_rate(options: Options, seconds: float = 0.3) -> tuple[float, str]:
-    """Floating-point operations a second of square matrix products in the training type, and the device's name."""
+def training_rate(options: Options) -> Rate:
+    """Of the device and in the type that these options train with."""
     import torch
 
-    cuda = torch.cuda.is_available()
+    return matrix_rate(options.dtype_name(), torch.cuda.is_available())
+
+
+def matrix_rate(dtype: str, cuda: bool, seconds: float = 0.3) -> Rate:
+    """Of square matrix products in a torch type."""
+    import torch
+
     size = 4096 if cuda else 512  # a CPU without bfloat16 products takes minutes for a large one
     device = torch.cuda.get_device_name() if cuda else f"CPU with {torch.get_num_threads()} threads"
-    a = torch.ones(size, size, dtype=getattr(torch, options.dtype_name()), device="cuda" if cuda else "cpu")
-    count, start = 0, 0.0
-    while count < 3 or time.perf_counter() - start < seconds:
+    a = torch.ones(size, size, dtype=getattr(torch, dtype), device="cuda" if cuda else "cpu")
+    times: list[float] = []
+    while len(times) < 3 or sum(times) < seconds:
+        start = time.perf_counter()
         torch.mm(a, a)
         if cuda:
             torch.cuda.synchronize()
-        if count == 0:  # the first product also sets the library up
-            start = time.perf_counter()
-        count += 1
-    return 2 * size**3 * (count - 1) / (time.perf_counter() - start), device
+        times.append(time.perf_counter() - start)
+    return 2 * size**3 / min(times), device  # the best of them: other programs only make one slower
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ Random crops of one token stream; Muon for the matrices of the layers, AdamW for
 plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, every second row is of training
 conversations (`--examples`, the JSONL files that `prepare` and `ground` write, each with its shares of the draws) in the
 chat format that the model will serve, none of a held-out document. For the first `--induction` share, each step also
-trains on repeated random tokens (train/induction.py), so that the model learns to use its context. Every
+trains on repeated random tokens and repeated pieces of the texts (train/induction.py), so that the model learns to use its context. Every
 few minutes it evaluates bits per character on held-out documents and writes a checkpoint. `OUT/model` is a
 transformers folder that `train sft` and `train export` take as `--base`.
 """
@@ -42,9 +42,9 @@ WARM_UP, DECAY_FROM = 0.02, 0.4
 """Shares of the training: the learning rate rises until the first and falls linearly to a twentieth from the second."""
 MATRIX_LR, EMBEDDING_LR = 0.02, 0.003
 DRILL_ROWS, DRILL_LENGTH = 2, 640
-"""Rows and tokens of a row of repeated random tokens in a step."""
+"""Rows of repeated sequences in a step, and their tokens."""
 HELD_OUT = 2**31
-"""Seed of the repeated random tokens that copying is measured on: no step has that number."""
+"""Seed of the repeated sequences that copying is measured on: no step has that number."""
 H100_BF16_FLOPS = 989e12
 """Dense bf16 peak by the vendor's datasheet (H100 and H200 SXM), what the utilisation on a GPU is a share of."""
 
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0,
         metavar="SHARE",
-        help="share of the training, from its beginning, with copying of random tokens beside the texts (0)",
+        help="share of the training, from its beginning, with copying of repeated sequences beside the texts (0)",
     )
     parser.add_argument(
         "--vocabulary", type=int, default=8192, help="pieces, Phi-3's 11 added tokens included"

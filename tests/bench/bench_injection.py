@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from space.bundle import Bundle, Generator
 from space.chatting import Talk, chat
 from space.engine import Request
 from space.inputs import sampling
-from space.local_engine import LocalEngine
 from space.prompts import Message, format_context
 from space.settings import EMBEDDED, Settings
 from space.studio import Studio
@@ -60,7 +60,6 @@ def main() -> None:
 def row(studio: Studio, instruction: str, seeds: Sequence[int]) -> tuple[int, int, int]:
     """Texts with the marker from passages and from messages, and special tokens that the instruction added to both prompts."""
     engine = studio.engine()
-    assert isinstance(engine, LocalEngine)
     generator = studio.grounded[0]
     messages = grounded(studio, generator, instruction)
     asked = [
@@ -89,8 +88,8 @@ def grounded(studio: Studio, generator: Generator, instruction: str) -> list[Mes
     return generator.prompts["rag"].render(context=format_context(texts), topics=TOPIC, field=TOPIC)
 
 
-def special(engine: LocalEngine, messages: list[Message]) -> int:
-    """How many special tokens a prompt has."""
+def special(engine: Any, messages: list[Message]) -> int:
+    """How many special tokens a prompt has; `engine` is this process's."""
     marks = {marker.id for marker in engine._model.vocabulary.markers.values()}
     return sum(token in marks for token in engine.encode(messages))
 

@@ -131,9 +131,9 @@ def space(folder: Path) -> None:
         with running_app(Path(logs) / "app.log", bundle=folder) as url:
             ready = time.perf_counter() - begun
             client = Client(url, verbose=False)
-            first = _first_text(client)
+            first = _first_text(client, seed=2)
             _, details = client.predict(TOPICS, minutes=2, seed=1, api_name="/finetuned")
-            again = _first_text(client)
+            again = _first_text(client, seed=3)
             peak = _peak(int(url.rpartition(":")[2]))
     cold = ready + first
     print(f"\nthe app: ready {ready:.1f} s after its start, first token {cold:.1f} s after its start")
@@ -142,9 +142,9 @@ def space(folder: Path) -> None:
     print(f"memory of the process at its peak: {peak / 1e6:.0f} MB")
 
 
-def _first_text(client: Client) -> float:
+def _first_text(client: Client, seed: int) -> float:
     begun = time.perf_counter()
-    job = client.submit(TOPICS, minutes=1, seed=2, api_name="/finetuned")
+    job = client.submit(TOPICS, minutes=1, seed=seed, api_name="/finetuned")
     for text, _ in job:
         if text:
             break

@@ -1,0 +1,124 @@
+"""Chooses the kernels of a large model on the machine at hand, by reading and writing a few tokens with each.
+
+    calibration = calibrate(Path("base.gguf"), threads=2, halved=False, folder=Path("~/.cache/orador").expanduser())
+
+Takes some seconds at the first start, and none afterwards: the figures are kept in `folder`/kernels.json under the model, the
+processor, the threads and the build of llama.cpp. `/info` shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+
+from space.cells import Cells
+from space.kernels import DEFAULT, Kernels
+from space.native import Context, Model
+
+LARGE = 500_000_000
+"""Bytes of a GGUF from which kernels are chosen; a smaller one is quick in any way."""
+DEPTH = 1024
+"""Tokens before those that are measured: attention to them is part of the cost."""
+WARM, READ, WRITTEN = 8, 64, 4
+READ_FOR_EACH = 2.5
+"""Tokens that a request reads for each that it writes: some 1,400 of passages or 60 of topics, and a text of 300."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The kernels, and with them tokens per second read and written by one request; None for a model that is not large."""
+
+    kernels: Kernels
+    reading: float | None = None
+    writing: float | None = None
+
+
+def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibration:
+    """The quickest kernels for `model`, with keys and values `halved` or not. Raises ModelUnreadable."""
+    if model.stat().st_size < LARGE:
+        return Calibration(replace(DEFAULT, halved=halved))
+    file, key = folder / "kernels.json", f"{_key(model, threads)} | halved = {halved:d}"
+    known = _known(file)
+    with suppress(KeyError, TypeError):  # what another version of Orador wrote is measured again
+        found = known[key]
+        return Calibration(Kernels(**found["kernels"]), found["reading"], found["writing"])
+    tried = (Kernels(repack, halved) for repack in (False, True))
+    best = min((measure(model, threads, kernels) for kernels in tried), key=_cost)
+    with suppress(OSError):  # a folder that cannot be written costs the next start some seconds
+        folder.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps({**_known(file), key: asdict(best)}, indent=1), encoding="utf-8")
+        part.replace(file)
+    return best
+
+
+def measure(model: Path, threads: int, kernels: Kernels) -> Calibration:
+    """The speeds of `model` with `kernels`; about 2 s for Phi-3-mini on two cores, and its loading. Raises ModelUnreadable."""
+    loaded = Model(model, {}, kernels)
+    context = Context(loaded, 1, DEPTH + WARM + READ + WRITTEN, READ, threads)
+    context.read(0, [0, 0])
+    context.restore(0, [_deep(context.cells(0))])
+    context.read(0, [0] * WARM)
+    begun = time.perf_counter()
+    context.read(0, [0] * READ)
+    read = time.perf_counter()
+    for _ in range(WRITTEN):
+        context.write([(0, 0)])
+    written = time.perf_counter()
+    context.close()
+    loaded.close()
+    return Calibration(kernels, round(READ / (read - begun), 1), round(WRITTEN / (written - read), 2))
+
+
+def _deep(cells: Cells) -> Cells:
+    """DEPTH cells of zeros, like the first of `cells`: a long prompt that takes no time to read."""
+    one = cells.cut(0, 1)
+    axis = 2 if cells.layout.transposed else 1
+    return replace(
+        one,
+        positions=np.arange(DEPTH, dtype=np.int32),
+        keys=np.repeat(one.keys * 0, DEPTH, axis=1),
+        values=np.repeat(one.values * 0, DEPTH, axis=axis),
+    )
+
+
+def _cost(calibration: Calibration) -> float:
+    """Seconds of a request for each token that it writes."""
+    assert calibration.reading
+    assert calibration.writing
+    return READ_FOR_EACH / calibration.reading + 1 / calibration.writing
+
+
+def _key(model: Path, threads: int) -> str:
+    cpu = platform.processor() or platform.machine()
+    if (info := Path("/proc/cpuinfo")).exists():
+        cpu = next(
+            (
+                line.partition(":")[2].strip()
+                for line in info.read_text().splitlines()
+                if "model name" in line
+            ),
+            cpu,
+        )
+    built = llama_cpp.llama_print_system_info().decode()
+    return " | ".join(
+        [model.name, str(model.stat().st_size), cpu, str(threads), llama_cpp.__version__, built.strip(" |")]
+    )
+
+
+def _known(file: Path) -> dict[str, Any]:
+    """What `file` holds; nothing where it is absent or unreadable, since it is made again."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

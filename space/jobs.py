@@ -1,0 +1,119 @@
+"""The requests on their way through `space/local_engine.py`, and the slots of its context, which it gives them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+from space.cells import Cells
+from space.engine import Request, Step
+from space.errors import StateUnknown
+from space.native import Context
+from space.reading import Plan, Reading
+from space.speculation import Lookup, Worth
+from space.states import States
+from space.writing import Writer
+
+WORTH_COPYING = 32
+"""Tokens in common from which the memory of a slot in use is copied, or a kept state restored."""
+
+
+@dataclass
+class Slot:
+    """A sequence of the context: the prompt tokens it holds, read with `adapter`; `used` counts admissions."""
+
+    number: int
+    adapter: str | None = None
+    tokens: Sequence[int] = ()
+    used: int = 0
+
+
+@dataclass
+class Job:
+    """A request on its way: waiting without a slot, reading without a writer, writing."""
+
+    request: Request
+    plan: Plan
+    steps: SimpleQueue[Step | BaseException] = field(default_factory=SimpleQueue)
+    cancelled: bool = False
+    slot: Slot | None = None
+    reading: Reading | None = None
+    writer: Writer | None = None
+    deadline: float = 0.0
+    lookup: Lookup | None = None
+    worth: Worth = field(default_factory=Worth)
+
+    @property
+    def number(self) -> int:
+        """The number of its slot."""
+        assert self.slot is not None
+        return self.slot.number
+
+    @property
+    def feed(self) -> Sequence[int]:
+        """The tokens that its writer wants read."""
+        assert self.writer is not None
+        return self.writer.feed
+
+    def put(self, text: str, end: str | None = None) -> None:
+        """Tells the taker what came."""
+        written = self.writer.tokens if self.writer else 0
+        read = self.reading.read if self.reading else 0
+        self.steps.put(Step(text, read, len(self.plan.prompt), written, end))
+
+
+class Pool:
+    """The slots of `context`."""
+
+    def __init__(self, context: Context, states: States | None) -> None:
+        self._context = context
+        self._states = states
+        self._slots = [Slot(number) for number in range(len(context.lengths))]
+        self._admissions = 0
+
+    def place(self, job: Job, running: Sequence[Job]) -> None:
+        """Gives `job` a free slot with as much of its prompt as any slot holds. At least two tokens are left to read."""
+        taken = {id(other.slot) for other in running if other.slot}
+        free = [slot for slot in self._slots if id(slot) not in taken]
+        shared = {slot.number: self._shared(job, slot) for slot in self._slots}
+        best = max(self._slots, key=lambda slot: shared[slot.number])
+        chosen = max(free, key=lambda slot: (shared[slot.number], -slot.used))
+        read = shared[chosen.number]
+        if stem := self._stem(job, max(shared.values())):
+            chosen, read = min(free, key=lambda slot: slot.used), len(stem)
+            chosen.tokens = ()
+            try:
+                self._context.restore(chosen.number, [stem])
+            except StateUnknown:  # the slot is empty now: the prompt is read from its beginning
+                read = 0
+        elif shared[best.number] >= read + WORTH_COPYING:
+            chosen, read = min(free, key=lambda slot: slot.used), shared[best.number]
+            chosen.tokens = ()
+            self._context.copy(best.number, chosen.number, read)
+        else:
+            self._context.truncate(chosen.number, read)
+        self._admissions += 1
+        chosen.adapter, chosen.tokens, chosen.used = (
+            job.request.adapter,
+            job.plan.prompt[:read],
+            self._admissions,
+        )
+        job.slot, job.deadline = chosen, time.monotonic() + job.request.deadline
+        job.reading = Reading(self._context, self._states, job.plan, chosen.number, read)
+
+    def _stem(self, job: Job, shared: int) -> Cells | None:
+        """The kept state of the beginning of the prompt, where that is more than the slots hold of it."""
+        plan = job.plan
+        if self._states is None or plan.keep_only or plan.stem < shared + WORTH_COPYING:
+            return None
+        return self._states.get(plan.adapter, plan.prompt[: plan.stem])
+
+    def _shared(self, job: Job, slot: Slot) -> int:
+        if slot.adapter != job.request.adapter:
+            return 0
+        plan = job.plan
+        prompt, most = plan.prompt, plan.plain if plan.spans else plan.plain - 2
+        limit = max(0, min(len(slot.tokens), most))
+        return next((n for n in range(limit) if slot.tokens[n] != prompt[n]), limit)
