@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from space.bundle import Bundle
+    from space.studio import Studio
 
 
 def main() -> int:
@@ -33,9 +34,17 @@ def main() -> int:
     except OradorError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    threading.Thread(target=studio.warm, daemon=True, name="warm").start()
+    threading.Thread(target=warm, args=[studio], daemon=True, name="warm").start()
     launch(demo, settings)
     return 0
+
+
+def warm(studio: Studio) -> None:
+    """Loads all before the first visitor asks, and then has read what visitors are likely to ask for."""
+    from space.generators import prepare_examples
+
+    studio.warm()
+    prepare_examples(studio)
 
 
 def open_bundle(settings: Settings) -> tuple[Bundle, OradorError | None]:

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,9 +29,9 @@ LARGE = 500_000_000
 """Bytes of a GGUF from which kernels are chosen; a smaller one is quick in any way."""
 DEPTH = 1024
 """Tokens before those that are measured: attention to them is part of the cost."""
-WARM, READ, WRITTEN = 8, 64, 4
-READ_FOR_EACH = 2.5
-"""Tokens that a request reads for each that it writes: some 1,400 of passages or 60 of topics, and a text of 300."""
+WARM, READ, WRITTEN = 8, 64, 8
+READ_FOR_EACH = 0.6
+"""Tokens that a request reads for each that it writes: 50 of topics or some 700 of passages, and a text of 700, three minutes long."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ class Calibration:
 def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibration:
     """The quickest kernels for `model`, with keys and values `halved` or not. Raises ModelUnreadable."""
     if model.stat().st_size < LARGE:
-        return Calibration(replace(DEFAULT, halved=halved))
+        return Calibration(replace(DEFAULT, halved=halved, exact=not halved))
     file, key = folder / "kernels.json", f"{_key(model, threads)} | halved = {halved:d}"
     known = _known(file)
     with suppress(KeyError, TypeError):  # what another version of Orador wrote is measured again
         found = known[key]
         return Calibration(Kernels(**found["kernels"]), found["reading"], found["writing"])
-    tried = (Kernels(repack, halved) for repack in (False, True))
+    tried = (Kernels(repack, halved, exact=False) for repack in (False, True))
     best = min((measure(model, threads, kernels) for kernels in tried), key=_cost)
     with suppress(OSError):  # a folder that cannot be written costs the next start some seconds
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,21 +63,23 @@ def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibrat
 
 
 def measure(model: Path, threads: int, kernels: Kernels) -> Calibration:
-    """The speeds of `model` with `kernels`; about 2 s for Phi-3-mini on two cores, and its loading. Raises ModelUnreadable."""
+    """The best speeds of `model` with `kernels`, as others may disturb; about 5 s for Phi-3-mini on two cores, and its loading. Raises ModelUnreadable."""
     loaded = Model(model, {}, kernels)
-    context = Context(loaded, 1, DEPTH + WARM + READ + WRITTEN, READ, threads)
+    context = Context(loaded, 1, DEPTH + WARM + 2 * READ + WRITTEN, READ, threads)
     context.read(0, [0, 0])
     context.restore(0, [_deep(context.cells(0))])
     context.read(0, [0] * WARM)
-    begun = time.perf_counter()
-    context.read(0, [0] * READ)
-    read = time.perf_counter()
-    for _ in range(WRITTEN):
-        context.write([(0, 0)])
-    written = time.perf_counter()
+    reading = min(_seconds(lambda: context.read(0, [0] * READ)) for _ in range(2))
+    writing = min(_seconds(lambda: context.write([(0, 0)])) for _ in range(WRITTEN))
     context.close()
     loaded.close()
-    return Calibration(kernels, round(READ / (read - begun), 1), round(WRITTEN / (written - read), 2))
+    return Calibration(kernels, round(READ / reading, 1), round(1 / writing, 2))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
 
 
 def _deep(cells: Cells) -> Cells:

@@ -86,7 +86,25 @@ def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
     )
     frame = _given(studio, order, replace(frame, passages=found), prompt)
     yield from _write(studio, order, prompt.request(frame.passages), frame)
-    prompt.engine.prepare(prompt.request(tuple(replace(item, excerpt=None) for item in frame.passages)))
+    prompt.engine.prepare(prompt.request(_whole(frame.passages)))
+
+
+def prepare_examples(studio: Studio) -> None:
+    """Has the passages of the example topics read while nobody asks, where that takes a while: the first visitors try these."""
+    for generator in studio.grounded:
+        for example in generator.examples:
+            prompt = RagPrompt(
+                studio.engine(), generator.prompts["rag"], {"topics": "", "field": ""}, "", generator.adapter
+            )
+            hits = studio.search(generator, example["topics"], Grounded.passages)
+            found = tuple(Found(hit, "") for hit in hits if hit.score >= studio.threshold(generator))
+            if prompt.engine.reading_speed is not None and found:
+                prompt.engine.prepare(prompt.request(found))
+
+
+def _whole(found: tuple[Found, ...]) -> tuple[Found, ...]:
+    """The passages as they were before they were condensed."""
+    return tuple(replace(item, used=item.used or item.excerpt is not None, excerpt=None) for item in found)
 
 
 def _given(studio: Studio, order: _Order, frame: Frame, prompt: RagPrompt) -> Frame:

@@ -11,12 +11,15 @@ import llama_cpp
 class Kernels:
     """`repack`: weights rearranged at load for multiplying by rows. `halved`: keys and values in 8 bits instead of 16.
 
+    `exact`: a token is written in such a way that its numbers do not depend on who else is writing, which costs a large model a third of its speed.
+
     `halved` needs flash attention, which reads long prompts slower here and whose last bits depend on who else is
     writing: for machines whose memory is short.
     """
 
     repack: bool = True
     halved: bool = False
+    exact: bool = True
 
     @property
     def cell_type(self) -> int:

@@ -281,7 +281,7 @@ class LocalEngine:
         reading, slot = job.reading, job.slot
         assert reading is not None
         assert slot is not None
-        alone = not any(job.writer for job in self._running)
+        alone = not job.plan.keep_only and not any(other.writer for other in self._running)
         tokens = reading.next(self._slices.size(alone, reading.left)) if not reading.done else ()
         begun = time.monotonic()
         row = 0

@@ -72,6 +72,9 @@ class Model:
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0
         parameters.use_extra_bufts = kernels.repack
+        parameters.use_mmap = (
+            not kernels.repack
+        )  # repacked weights are a copy: the mapped file would hold them twice
         self.kernels = kernels
         self.pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
@@ -96,7 +99,7 @@ class Model:
 class Context:
     """The key/value memory of `slots` sequences of at most `size` tokens each, fed at most `batch` tokens at a time.
 
-    Each slot has memory of its own. Unless the kernels are `halved`, the numbers of a sequence do not depend on what the other slots
+    Each slot has memory of its own. With `exact` kernels the numbers of a sequence do not depend on what the other slots
     hold or do, as long as its prompt is read at least two tokens at a time and `calibrate` was called (tests/test_native.py;
     with repacked Q4_K weights, four or more sequences written at once differ in the last bits).
     """
@@ -218,7 +221,7 @@ class Context:
     def _accompanied(self) -> bool:
         """Whether a token is never written alone: adapters have float weights, as the model itself may (`_company_matters`)."""
         return self._never_alone or (
-            self._adapter is not None and len(self.lengths) > 1 and not self.model.kernels.halved
+            self._adapter is not None and len(self.lengths) > 1 and self.model.kernels.exact
         )
 
     def _set(self, row: int, token: int, position: int, slot: int, wanted: bool) -> None:
@@ -251,7 +254,7 @@ class Context:
                 gain = self._gain([0] * CALIBRATION_TOKENS, threads)
             reading = threads if gain > CLEAR_GAIN else 1
         llama_cpp.llama_set_n_threads(self.pointer, writing, reading)
-        exact = not self.model.kernels.halved
+        exact = self.model.kernels.exact
         self._never_alone = exact and len(self.lengths) > 1 and self._company_matters()
         self.truncate(0, 0)
         return reading, writing

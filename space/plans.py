@@ -26,6 +26,10 @@ class Planner:
         self._states = states
         self._passages = passages
         self._stems: list[tuple[str | None, list[int]]] = []
+        for token in range(vocabulary.size) if passages else ():
+            vocabulary.piece(
+                token
+            )  # known from here on, so that no visitor's thread asks a model that is being unloaded
 
     def plan(self, request: Request) -> Plan:
         """How the prompt of `request` is read."""

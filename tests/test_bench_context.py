@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from index.search import Index
-from space.prompts import format_context
-from tests.bench.bench_context import NONE, WHOLE, CountingScorer, Loss, Mode, holds, modes_of, nats
+from space.prompts import RAG, format_context
+from tests.bench.bench_context import KEPT, NONE, WHOLE, CountingScorer, Loss, Mode, holds, modes_of, nats
 from tests.bench.context_examples import Asked, grounded_tasks, read_asked, whole_tasks
 from tests.bench.context_ways import ORDERS, Retrieved, given
 from train.held_out import Held
@@ -48,7 +48,7 @@ def talks(index: Index) -> list[Held]:
 @pytest.mark.parametrize("start", [1, 9, BATCH + 5])
 def test_the_loss_is_that_of_the_scorer(scorer: CountingScorer, adapter: str | None, start: int) -> None:
     ids = [token % 200 + 5 for token in range(2 * BATCH + 40)]
-    assert nats(scorer, ids, start, WHOLE, adapter) == pytest.approx(
+    assert nats(scorer, ids, start, WHOLE, [], adapter) == pytest.approx(
         scorer.nats(ids, start, adapter), rel=1e-4
     )
 
@@ -66,19 +66,18 @@ def test_every_way_keeps_its_budget(scorer: CountingScorer, index: Index, way: s
     assert (NONE.texts(found), WHOLE.texts(found)) == ([], found.passages)
 
 
-def test_a_way_of_reading_whole_passages_is_a_mode_of_its_own(scorer: CountingScorer, index: Index) -> None:
-    calls = []
-
-    def read(context: object, slot: int, tokens: object) -> int:
-        calls.append(slot)
-        return WHOLE.read(context, slot, tokens)  # type: ignore[arg-type]
-
-    ids = list(range(10, 60))
-    mode = Mode("blocks", read=read)
-    assert nats(scorer, ids, 20, mode, None) == nats(scorer, ids, 20, WHOLE, None)
-    assert calls == [0]
-    found = Retrieved(index.search("el mar", 2, threshold=-1e9), "el mar", index, scorer.count)
-    assert mode.texts(found) == found.passages
+def test_kept_passages_are_read_alone(scorer: CountingScorer, index: Index) -> None:
+    """One is the same as reading on; of two the second does not see the first, so the numbers differ, but not by much."""
+    hits = [" ".join(hit.passage.text.split()) for hit in index.search("el mar", 4, threshold=-1e9)]
+    pairs = [f"{one} {other}" for one, other in zip(hits[::2], hits[1::2], strict=True)]
+    found = []
+    for texts in (pairs[:1], pairs):
+        prompt = RAG.render(context=format_context(texts), topics="el mar")
+        ids, start = scorer.tokens(prompt, "El mar es una casa sin puertas.")
+        found.append([nats(scorer, ids, start, mode, texts, None) for mode in (WHOLE, KEPT)])
+    assert found[0][1] == pytest.approx(found[0][0], rel=1e-5)
+    assert found[1][1] != found[1][0]
+    assert found[1][1] == pytest.approx(found[1][0], rel=0.2)
 
 
 def test_held_out_texts_come_with_passages(index: Index, talks: list[Held]) -> None:
@@ -122,5 +121,5 @@ def test_questions_are_read_and_answers_are_words_of_their_own(tmp_path: Path) -
 
 
 def test_the_ways_can_be_chosen() -> None:
-    assert modes_of("first") == [NONE, WHOLE, *(Mode("first", share) for share in (75, 50, 35, 25))]
-    assert len(modes_of(None)) == 2 + 4 * (1 + len(ORDERS))
+    assert modes_of("first") == [NONE, WHOLE, KEPT, *(Mode("first", share) for share in (75, 50, 35, 25))]
+    assert len(modes_of(None)) == 3 + 4 * (1 + len(ORDERS))

@@ -31,7 +31,7 @@ def write(folder: Path, found: object) -> None:
 def test_for_a_small_model_nothing_is_measured(tiny_gguf: Path, tmp_path: Path, halved: bool) -> None:
     assert tiny_gguf.stat().st_size < LARGE
     found = calibrate(tiny_gguf, 1, halved, tmp_path / "cache")
-    assert found == Calibration(Kernels(DEFAULT.repack, halved), None, None)
+    assert found == Calibration(Kernels(DEFAULT.repack, halved, exact=not halved), None, None)
     assert not (tmp_path / "cache").exists()
 
 
@@ -49,6 +49,7 @@ def test_the_choice_is_kept_and_not_measured_again(tiny_gguf: Path, folder: Path
     assert found.reading
     assert found.writing
     assert not found.kernels.halved
+    assert not found.kernels.exact
     ((key, kept),) = entries(folder).items()
     assert tiny_gguf.name in key
     assert (kept["reading"], kept["writing"]) == (found.reading, found.writing)

@@ -137,13 +137,17 @@ def test_an_example_writes_questions_at_a_click(page: Any, tmp_path: Path) -> No
 
 @pytest.mark.browser
 def test_stop_keeps_what_is_there(page: Any) -> None:
+    """Four lists of ten questions, so that a quick machine is not done before Stop is pressed."""
     page.locator("#text-questions textarea").fill(TEXT)
     page.locator("#number-questions input[type=number]").fill("10")
     page.locator("#number-questions input[type=number]").press("Tab")
+    page.get_by_role("button", name="Más ajustes").locator("visible=true").click()
+    page.get_by_label("Comparar todas").locator("visible=true").check()
     page.locator("#write-questions").click()
     page.wait_for_selector("#sheet-questions .state.writing")
     page.locator("#stop-questions").click()
-    page.wait_for_selector("#sheet-questions .state.stopped, #sheet-questions .state.done")
+    page.wait_for_selector("#sheet-questions .state.stopped")
+    page.wait_for_function("!document.querySelector('#sheet-questions .state.writing')")
     page.wait_for_selector("#write-questions:not([disabled])")
     assert page.locator("#sheet-questions .caret").count() == 0
 
@@ -186,8 +190,10 @@ def test_an_article_of_a_wiki_that_is_not_there_is_an_error(page: Any) -> None:
 def test_an_error_and_the_other_language(page: Any) -> None:
     page.get_by_label("English").check()
     page.wait_for_function("document.body.innerText.includes('Write the questions')")
-    body = page.locator("body").inner_text()
-    assert not any(word in body for word in ("Texto", "Preguntas", "Soluciones", "caracteres"))
+    # The labels change one after the other.
+    page.wait_for_function(
+        "!['Texto', 'Preguntas', 'Soluciones', 'caracteres'].some(word => document.body.innerText.includes(word))"
+    )
     page.locator("#write-questions").click()
     toast = page.get_by_test_id("toast-body")
     toast.wait_for()

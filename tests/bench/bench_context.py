@@ -37,7 +37,9 @@ from index.search import Index
 from space.bundle import Bundle
 from space.native import Context
 from space.prompts import RAG, PromptTemplate, format_context, question_request
+from space.reading import Plan, Reading, spans_of
 from space.settings import EMBEDDED, available_cores
+from space.states import States
 from tests.bench.context_examples import PASSAGES, Asked, Example, grounded_tasks, read_asked, whole_tasks
 from tests.bench.context_ways import ORDERS, SHARES, Retrieved, given
 from train.held_out import read_held_out
@@ -45,11 +47,27 @@ from train.likelihood import interval, resamples
 from train.scoring import Scorer
 
 
-def read_prompt(context: Context, slot: int, tokens: Sequence[int]) -> int:
-    """Reads a prompt into the empty `slot`; returns the row of the logits after it."""
+def read_prompt(context: Context, tokens: Sequence[int], _: Sequence[str]) -> int:
+    """Reads a prompt into the empty slot 0; returns the row of the logits after it."""
+    return _read(context, Reading(context, None, Plan(tokens, None), 0, 0))
+
+
+def read_kept(context: Context, tokens: Sequence[int], texts: Sequence[str]) -> int:
+    """The same with `texts`, its passages, each read alone and put together, as a large model is served."""
+    states = States("", Path(), 2**30, 0)
+    spans = spans_of(tokens, [" ".join(text.split()) for text in texts], context.model.vocabulary)
+    try:
+        return _read(context, Reading(context, states, Plan(tokens, None, spans), 0, 0))
+    finally:
+        states.close()
+
+
+def _read(context: Context, reading: Reading) -> int:
     row = 0
-    for start in range(0, len(tokens), context.batch):
-        row = context.read(slot, tokens[start : start + context.batch])
+    while not reading.done:
+        some = reading.next(context.batch)
+        row = context.read(0, some)
+        reading.advance(len(some))
     return row
 
 
@@ -59,7 +77,7 @@ class Mode:
 
     way: str
     share: int = 100
-    read: Callable[[Context, int, Sequence[int]], int] = read_prompt
+    read: Callable[[Context, Sequence[int], Sequence[str]], int] = read_prompt
 
     def texts(self, found: Retrieved) -> list[str]:
         """What is given of each passage."""
@@ -68,13 +86,13 @@ class Mode:
         return found.passages if self.share == 100 else given(self.way, found, self.share)
 
 
-NONE, WHOLE = Mode("none"), Mode("whole")
+NONE, WHOLE, KEPT = Mode("none"), Mode("whole"), Mode("kept", read=read_kept)
 
 
 def modes_of(ways: str | None) -> list[Mode]:
-    """Nothing, whole passages, and each of `ways` (separated by commas; None: all) in each share."""
+    """Nothing, whole passages, these each read alone, and each of `ways` (separated by commas; None: all) in each share."""
     chosen = ways.split(",") if ways else ["condensed", *ORDERS]
-    return [NONE, WHOLE, *(Mode(way, share) for way in chosen for share in SHARES)]
+    return [NONE, WHOLE, KEPT, *(Mode(way, share) for way in chosen for share in SHARES)]
 
 
 class CountingScorer(Scorer):
@@ -88,12 +106,14 @@ class CountingScorer(Scorer):
         return sum(map(self._tokens, text.split()))
 
 
-def nats(scorer: Scorer, ids: Sequence[int], start: int, mode: Mode, adapter: str | None) -> float:
-    """Nats of `ids` from `start` on, after the prompt before it, which `mode` reads."""
+def nats(
+    scorer: Scorer, ids: Sequence[int], start: int, mode: Mode, texts: Sequence[str], adapter: str | None
+) -> float:
+    """Nats of `ids` from `start` on, after the prompt before it, which `mode` reads; `texts` are its passages."""
     context = scorer.context
     context.use_adapter(adapter)
     context.truncate(0, 0)
-    rows = [context.logits(mode.read(context, 0, ids[:start])).astype(np.float64)]
+    rows = [context.logits(mode.read(context, ids[:start], texts)).astype(np.float64)]
     for first in range(start, len(ids) - 1, context.batch):
         some = ids[first : min(first + context.batch, len(ids) - 1)]
         context.read(0, some, range(len(some)))
@@ -157,7 +177,7 @@ def questions(args: argparse.Namespace, bundle: Bundle, scorer: CountingScorer) 
             held[mode] += any(holds(" ".join(text.split()), one.answer) for text in texts)
             if args.answers:
                 ids, start = answer_tokens(scorer, bundle_questions(bundle, args.answers), texts, one)
-                value = nats(scorer, ids, start, mode, args.answers)
+                value = nats(scorer, ids, start, mode, texts, args.answers)
                 loss.add(mode, one.document, value, len(ids) - start, start)
     print(f"{args.file.name}, passages of {args.words} words, {len(asked)} questions\n")
     print("\n".join(survivals(held, modes, len(asked))), flush=True)
@@ -178,7 +198,7 @@ def survivals(held: Counter[Mode], modes: Sequence[Mode], asked: int) -> Iterato
     """Markdown: the share of the questions whose answer stands in what is given, by way and share of the tokens."""
     yield "| given | " + " | ".join(f"{share} %" for share in SHARES) + " |"
     yield "|---" * (len(SHARES) + 1) + "|"
-    for way in dict.fromkeys(mode.way for mode in modes[2:]):
+    for way in dict.fromkeys(mode.way for mode in modes[3:]):
         row = [f"{held[mode] / asked:.3f}" for mode in modes if mode.way == way]
         yield f"| {way} | {' | '.join(row)} |"
     yield f"whole passages: {held[WHOLE] / asked:.3f}\n"
@@ -232,10 +252,11 @@ def measure(
     """Adds the loss of one text in each of `modes`."""
     found = Retrieved(example.hits, example.topics, example.index, scorer.count)
     for mode in modes:
-        context = format_context(mode.texts(found))
-        prompt = template.render(context=context, topics=example.topics, field="")
+        texts = mode.texts(found)
+        prompt = template.render(context=format_context(texts), topics=example.topics, field="")
         ids, start = scorer.tokens(prompt, example.text)
-        loss.add(mode, example.document, nats(scorer, ids, start, mode, adapter), len(ids) - start, start)
+        value = nats(scorer, ids, start, mode, texts, adapter)
+        loss.add(mode, example.document, value, len(ids) - start, start)
 
 
 def main() -> None:
