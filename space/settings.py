@@ -15,7 +15,7 @@
 | ORADOR_DEADLINE | seconds that one text may take | 600 |
 | ORADOR_CELLS | keys and values of attention: `f16`, or `q8_0` for half the memory and a large model that reads slower | f16 |
 | ORADOR_STATE_MEMORY, ORADOR_STATE_DISK | MiB of states that are kept so that prompts and passages are read once | 1024, 4096 |
-| ORADOR_RAG_SECONDS | seconds of reading before a text of the RAG tab begins; for longer ones its passages are condensed | 20 |
+| ORADOR_RAG_SECONDS | seconds of reading before a text of the RAG tab begins; for longer ones its passages are condensed | 16 |
 | ORADOR_WIKIPEDIA_URL | the wiki whose articles the tab of questions can fetch; `none`: it does not offer it | https://es.wikipedia.org |
 | ORADOR_LANGUAGE | language of the page at first sight: es or en | es |
 """
@@ -53,7 +53,7 @@ class Settings:
     max_chars: int = 2000
     max_minutes: int = 10
     deadline: float = 600.0
-    rag_seconds: int = 20
+    rag_seconds: int = 16
     halved_cells: bool = False
     state_memory: int = 1024
     state_disk: int = 4096
@@ -86,7 +86,7 @@ class Settings:
             halved_cells=_one_of(env, "ORADOR_CELLS", ("f16", "q8_0")) == "q8_0",
             state_memory=_number(env, "ORADOR_STATE_MEMORY", 1024, 0, 1_000_000),
             state_disk=_number(env, "ORADOR_STATE_DISK", 4096, 0, 1_000_000),
-            rag_seconds=_number(env, "ORADOR_RAG_SECONDS", 20, 1, 86_400),
+            rag_seconds=_number(env, "ORADOR_RAG_SECONDS", 16, 1, 86_400),
             wikipedia=_wikipedia(env),
             language=_one_of(env, "ORADOR_LANGUAGE", LANGUAGES),
         )

@@ -104,7 +104,7 @@ class Studio:
         bundle, settings = self.bundle, self.settings
         chosen = calibrate(bundle.base, settings.threads, settings.halved_cells, settings.cache)
         files = [bundle.base_file, *(bundle.adapter_files[name] for name in sorted(bundle.adapters))]
-        key = f"{llama_cpp.__version__} {chosen.kernels} {[bundle.files[file].sha256 for file in files]}"
+        key = f"{llama_cpp.__version__} {chosen.kernels} {[self._named(file) for file in files]}"
         states = States(
             key, settings.cache / "states", settings.state_memory * 2**20, settings.state_disk * 2**20
         )
@@ -117,6 +117,11 @@ class Studio:
             settings.parallel,
             Tuning(chosen, states),
         )
+
+    def _named(self, file: str) -> str:
+        """The hash of a file of the bundle; of one that was put beside it, as `train originality` does, its name and time."""
+        entry = self.bundle.files.get(file)
+        return entry.sha256 if entry else f"{file} {(self.bundle.folder / file).stat().st_mtime_ns}"
 
     def _learn(self, engine: LocalEngine) -> None:
         """Has the beginnings of all prompts kept: what comes before the first word of a visitor."""

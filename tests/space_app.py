@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -18,6 +19,20 @@ ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 WAIT = 30_000
 """Milliseconds that a page may take for anything."""
+
+
+def stop_at_first(page: Any, shown: str, stop: str) -> None:
+    """Has the page itself press `stop` as soon as `shown` is there: a quick model is done before a test could."""
+    page.evaluate(
+        """([shown, stop]) => {
+            const observer = new MutationObserver(() => {
+                const button = document.querySelector(stop);
+                if (document.querySelector(shown) && !button.disabled) { observer.disconnect(); button.click(); }
+            });
+            observer.observe(document.body, {subtree: true, childList: true, attributes: true});
+        }""",
+        [shown, stop],
+    )
 
 
 def free_port() -> int:

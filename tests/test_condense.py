@@ -250,7 +250,7 @@ def test_the_real_engine_writes_from_condensed_passages(space_bundle: Path) -> N
 
 
 def test_the_seconds_are_a_setting() -> None:
-    assert Settings.from_env({}).rag_seconds == 20
+    assert Settings.from_env({}).rag_seconds == 16
     assert Settings.from_env({"ORADOR_RAG_SECONDS": "45"}).rag_seconds == 45
     for bad in ("0", "-1", "veinte"):
         with pytest.raises(SettingInvalid):

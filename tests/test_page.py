@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
-from tests.space_app import WAIT, running_app
+from tests.space_app import WAIT, running_app, stop_at_first
 
 pytestmark = pytest.mark.browser
 
@@ -69,10 +69,8 @@ def test_an_example_writes_a_speech_at_a_click(page: Any, tmp_path: Path) -> Non
 def test_the_text_appears_while_it_is_written_and_stop_keeps_it(page: Any) -> None:
     page.locator("#topics-finetuned textarea").fill("el mar")
     page.get_by_label("Duración en minutos").last.fill("60")
+    stop_at_first(page, "#sheet-finetuned .paper p:not(.hollow)", "#stop-finetuned")
     page.locator("#write-finetuned").click()
-    page.wait_for_selector("#sheet-finetuned .state.writing")
-    page.wait_for_selector("#sheet-finetuned .paper p:not(.hollow)")
-    page.locator("#stop-finetuned").click()
     page.wait_for_selector("#sheet-finetuned .state.stopped")
     page.wait_for_selector("#write-finetuned:not([disabled])")
     kept = page.locator("#sheet-finetuned .paper").inner_text()

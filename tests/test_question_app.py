@@ -16,7 +16,7 @@ import pytest
 from gradio_client import Client
 
 from tests.question_bundle import TEXT, make_question_bundle
-from tests.space_app import ROOT, WAIT, errors_in, running_app
+from tests.space_app import ROOT, WAIT, errors_in, running_app, stop_at_first
 
 
 @pytest.fixture(scope="module")
@@ -137,18 +137,13 @@ def test_an_example_writes_questions_at_a_click(page: Any, tmp_path: Path) -> No
 
 @pytest.mark.browser
 def test_stop_keeps_what_is_there(page: Any) -> None:
-    """Four lists of ten questions, so that a quick machine is not done before Stop is pressed."""
     page.locator("#text-questions textarea").fill(TEXT)
     page.locator("#number-questions input[type=number]").fill("10")
     page.locator("#number-questions input[type=number]").press("Tab")
-    page.get_by_role("button", name="Más ajustes").locator("visible=true").click()
-    page.get_by_label("Comparar todas").locator("visible=true").check()
+    stop_at_first(page, "#sheet-questions .state.writing", "#stop-questions")
     page.locator("#write-questions").click()
-    page.wait_for_selector("#sheet-questions .state.writing")
-    page.locator("#stop-questions").click()
-    page.wait_for_selector("#sheet-questions .state.stopped")
-    page.wait_for_function("!document.querySelector('#sheet-questions .state.writing')")
     page.wait_for_selector("#write-questions:not([disabled])")
+    page.wait_for_function("!document.querySelector('#sheet-questions .state.writing')")
     assert page.locator("#sheet-questions .caret").count() == 0
 
 
