@@ -9,11 +9,12 @@ processor, the threads and the build of llama.cpp. `/info` shows them.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ LARGE = 500_000_000
 """Bytes of a GGUF from which kernels are chosen; a smaller one is quick in any way."""
 DEPTH = 1024
 """Tokens before those that are measured: attention to them is part of the cost."""
-WARM, READ, WRITTEN = 8, 64, 8
+ROUNDS, WARM, READ, WRITTEN = 2, 8, 64, 6
 READ_FOR_EACH = 0.6
 """Tokens that a request reads for each that it writes: 50 of topics or some 700 of passages, and a text of 700, three minutes long."""
+CLEAR_GAIN = 1.05
+"""How much quicker repacked weights must be: they are a copy, so a start takes seconds longer and the file is not shared."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibrat
     with suppress(KeyError, TypeError):  # what another version of Orador wrote is measured again
         found = known[key]
         return Calibration(Kernels(**found["kernels"]), found["reading"], found["writing"])
-    tried = (Kernels(repack, halved, exact=False) for repack in (False, True))
-    best = min((measure(model, threads, kernels) for kernels in tried), key=_cost)
+    mapped, repacked = measure(
+        model, threads, [Kernels(repack, halved, exact=False) for repack in (False, True)]
+    )
+    best = repacked if _cost(repacked) * CLEAR_GAIN < _cost(mapped) else mapped
     with suppress(OSError):  # a folder that cannot be written costs the next start some seconds
         folder.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(f".{os.getpid()}")
@@ -62,18 +67,43 @@ def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibrat
     return best
 
 
-def measure(model: Path, threads: int, kernels: Kernels) -> Calibration:
-    """The best speeds of `model` with `kernels`, as others may disturb; about 5 s for Phi-3-mini on two cores, and its loading. Raises ModelUnreadable."""
-    loaded = Model(model, {}, kernels)
-    context = Context(loaded, 1, DEPTH + WARM + 2 * READ + WRITTEN, READ, threads)
-    context.read(0, [0, 0])
-    context.restore(0, [_deep(context.cells(0))])
-    context.read(0, [0] * WARM)
-    reading = min(_seconds(lambda: context.read(0, [0] * READ)) for _ in range(2))
-    writing = min(_seconds(lambda: context.write([(0, 0)])) for _ in range(WRITTEN))
-    context.close()
-    loaded.close()
-    return Calibration(kernels, round(READ / reading, 1), round(1 / writing, 2))
+def measure(model: Path, threads: int, tried: Sequence[Kernels]) -> list[Calibration]:
+    """The best speeds of `model` with each of `tried`; some 6 s each for Phi-3-mini on two cores, and its loading.
+
+    They take turns, so that what else the machine does disturbs all alike. Raises ModelUnreadable.
+    """
+    with ExitStack() as stack:
+        trials = []
+        for kernels in tried:
+            loaded = stack.enter_context(closing(Model(model, {}, kernels)))
+            context = Context(loaded, 1, DEPTH + WARM + READ + WRITTEN + 2, READ, threads)
+            trials.append(_Trial(stack.enter_context(closing(context))))
+        for _ in range(ROUNDS):
+            for trial in trials:
+                trial.play()
+        return [
+            Calibration(kernels, round(1 / trial.read, 1), round(1 / trial.written, 2))
+            for kernels, trial in zip(tried, trials, strict=True)
+        ]
+
+
+class _Trial:
+    """A context that holds DEPTH tokens; `read` and `written` are the least seconds for a token so far."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        context.read(0, [0, 0])
+        context.restore(0, [_deep(context.cells(0))])
+        context.read(0, [0] * WARM)
+        self.read = self.written = math.inf
+
+    def play(self) -> None:
+        """One round."""
+        start = self._context.lengths[0]
+        self.read = min(self.read, _seconds(lambda: self._context.read(0, [0] * READ)) / READ)
+        for _ in range(WRITTEN):
+            self.written = min(self.written, _seconds(lambda: self._context.write([(0, 0)])))
+        self._context.truncate(0, start)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -91,15 +91,17 @@ def rag(studio: Studio, speech: Grounded) -> Iterator[Frame]:
 
 def prepare_examples(studio: Studio) -> None:
     """Has the passages of the example topics read while nobody asks, where that takes a while: the first visitors try these."""
+    engine = studio.engine()
+    if engine.reading_speed is None:
+        return
     for generator in studio.grounded:
+        prompt = RagPrompt(
+            engine, generator.prompts["rag"], {"topics": "", "field": ""}, "", generator.adapter
+        )
         for example in generator.examples:
-            prompt = RagPrompt(
-                studio.engine(), generator.prompts["rag"], {"topics": "", "field": ""}, "", generator.adapter
-            )
-            hits = studio.search(generator, example["topics"], Grounded.passages)
-            found = tuple(Found(hit, "") for hit in hits if hit.score >= studio.threshold(generator))
-            if prompt.engine.reading_speed is not None and found:
-                prompt.engine.prepare(prompt.request(found))
+            hits = studio.search(generator, example.get("topics", ""), Grounded.passages)
+            if found := tuple(Found(hit, "") for hit in hits if hit.score >= studio.threshold(generator)):
+                engine.prepare(prompt.request(found))
 
 
 def _whole(found: tuple[Found, ...]) -> tuple[Found, ...]:

@@ -16,6 +16,8 @@ from space.speculation import Lookup, Worth
 from space.states import States
 from space.writing import Writer
 
+WORTH_TAKING = 8
+"""Tokens in common from which a slot is taken for them, and loses the rest; all prompts have the first few in common."""
 WORTH_COPYING = 32
 """Tokens in common from which the memory of a slot in use is copied, or a kept state restored."""
 
@@ -79,7 +81,8 @@ class Pool:
         free = [slot for slot in self._slots if id(slot) not in taken]
         shared = {slot.number: self._shared(job, slot) for slot in self._slots}
         best = max(self._slots, key=lambda slot: shared[slot.number])
-        chosen = max(free, key=lambda slot: (shared[slot.number], -slot.used))
+        held = {number: tokens if tokens >= WORTH_TAKING else 0 for number, tokens in shared.items()}
+        chosen = max(free, key=lambda slot: (held[slot.number], -slot.used))
         read = shared[chosen.number]
         if stem := self._stem(job, max(shared.values())):
             chosen, read = min(free, key=lambda slot: slot.used), len(stem)

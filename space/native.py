@@ -46,6 +46,14 @@ def reason() -> str:
     return next((line for line in _log if line), "it gives no reason")
 
 
+def configure(parameters: ctypes.Structure, **values: Any) -> None:
+    """Sets fields of a C structure, which must have them: ctypes takes a name that is gone for a new attribute of Python's."""
+    if unknown := values.keys() - {name for name, *_ in parameters._fields_}:
+        raise AttributeError(f"llama.cpp's {type(parameters).__name__} has no {', '.join(sorted(unknown))}")
+    for name, value in values.items():
+        setattr(parameters, name, value)
+
+
 def _start_backend() -> None:
     llama_cpp.llama_log_set(_keep_errors, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
@@ -70,11 +78,9 @@ class Model:
         _start_backend()
         begin_log()
         parameters = llama_cpp.llama_model_default_params()
-        parameters.n_gpu_layers = 0
-        parameters.use_extra_bufts = kernels.repack
-        parameters.use_mmap = (
-            not kernels.repack
-        )  # repacked weights are a copy: the mapped file would hold them twice
+        # Repacked weights are a copy: with the mapped file they would be held twice.
+        mode = llama_cpp.LLAMA_LOAD_MODE_NONE if kernels.repack else llama_cpp.LLAMA_LOAD_MODE_MMAP
+        configure(parameters, n_gpu_layers=0, use_extra_bufts=kernels.repack, load_mode=mode)
         self.kernels = kernels
         self.pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
@@ -106,19 +112,22 @@ class Context:
 
     def __init__(self, model: Model, slots: int, size: int, batch: int, threads: int) -> None:
         parameters = llama_cpp.llama_context_default_params()
-        parameters.n_ctx = slots * size
-        parameters.n_batch = parameters.n_ubatch = batch
-        parameters.n_seq_max = slots
-        parameters.kv_unified = False
         kernels = model.kernels
-        parameters.flash_attn_type = (
-            llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
-            if kernels.halved
-            else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        flash, plain = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED, llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        configure(
+            parameters,
+            n_ctx=slots * size,
+            n_batch=batch,
+            n_ubatch=batch,
+            n_seq_max=slots,
+            kv_unified=False,
+            flash_attn_type=flash if kernels.halved else plain,
+            type_k=kernels.cell_type,
+            type_v=kernels.cell_type,
+            n_threads=threads,
+            n_threads_batch=threads,
+            no_perf=True,
         )
-        parameters.type_k = parameters.type_v = kernels.cell_type
-        parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.no_perf = True
         self.pointer = llama_cpp.llama_init_from_model(model.pointer, parameters)
         if not self.pointer:
             raise ModelUnreadable(file="the context", reason=reason())

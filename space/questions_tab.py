@@ -206,6 +206,9 @@ class _Runs(Runs):
     def written(self, frames: Frames) -> bool:
         return any(frame.items for frame in frames)
 
+    def over(self, frames: Frames) -> bool:
+        return bool(frames) and frames[-1].phase in ("done", "stopped")
+
     def resting(self, language: str) -> str:
         return view.status(None, language)
 

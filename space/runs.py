@@ -45,7 +45,7 @@ class Runs:
             **queue_of(self.studio),
         )
         run.then(self.idle, sheet.frame, self.buttons, **QUICK)
-        run.failure(self.failed, self.language, [sheet.status, *self.buttons], **QUICK)
+        run.failure(self.failed, [sheet.frame, self.language], [sheet.status, *self.buttons], **QUICK)
         return run
 
     def settle(self, runs: list[Any]) -> None:
@@ -71,8 +71,10 @@ class Runs:
         written = frame is not None and self.written(frame)
         return [gr.update(interactive=True), gr.update(interactive=False), *self.tools(written)]
 
-    def failed(self, language: str) -> list[Any]:
-        """After an error, which its own message has told."""
+    def failed(self, frame: Any, language: str) -> list[Any]:
+        """After an error, which its own message has told; Gradio calls a run failed that Stop has ended too: its sheet stays."""
+        if frame is not None and self.over(frame):
+            return [gr.update(), *self.idle(frame)]
         return [self.resting(language_of(language)), *self.idle(None)]
 
     def tools(self, interactive: bool) -> list[Any]:
@@ -92,6 +94,10 @@ class Runs:
 
     def written(self, frame: Any) -> bool:
         """Whether `frame` holds something to copy or save."""
+        raise NotImplementedError
+
+    def over(self, frame: Any) -> bool:
+        """Whether `frame` is a run's last one, finished or stopped."""
         raise NotImplementedError
 
     def resting(self, language: str) -> str:

@@ -181,6 +181,9 @@ class _Runs(Runs):
     def written(self, frame: Frame) -> bool:
         return bool(frame.text)
 
+    def over(self, frame: Frame) -> bool:
+        return frame.phase in ("done", "stopped")
+
     def resting(self, language: str) -> str:
         return view.status(None, language)
 

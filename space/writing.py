@@ -60,7 +60,7 @@ class Writer:
         return text
 
     def _finish(self, end: str) -> str:
-        """Ends the text; what an unfinished character left is U+FFFD."""
+        """Ends the text; what there is of an unfinished character is left out."""
         self.end = end
         text, stopped = self._stops.add(self._decoder.decode(b"", final=True))
         return text if stopped else text + self._stops.rest()

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 WAIT = 30_000
 """Milliseconds that a page may take for anything."""
+SETTLED = 800
+"""Milliseconds after which nothing may come late."""
 
 
 def stop_at_first(page: Any, shown: str, stop: str) -> None:

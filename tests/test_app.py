@@ -81,6 +81,7 @@ def test_search_and_info(client: Client) -> None:
     info = client.predict(api_name="/info")
     assert info["bundle"] == "orador-tiny-es"
     assert [g["tabs"] for g in info["generators"]] == [["finetuned", "rag"], ["finetuned"]]
+    assert info["engine"]["calibration"]["kernels"] == {"repack": True, "halved": False, "exact": True}
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,17 @@ from typing import ClassVar
 
 import pytest
 
+from space.bundle import Bundle
 from space.engine import Request
+from space.frames import Found, Grounded
+from space.generators import prepare_examples
 from space.jobs import Job
 from space.local_engine import LocalEngine
 from space.native import Sampling
 from space.prompts import RAG, Message
+from space.rag_prompt import RagPrompt
+from space.settings import Settings
+from space.studio import Studio
 from tests.large import (
     CONTEXT,
     PASSAGES,
@@ -67,6 +73,14 @@ def test_passages_are_read_once_in_whatever_order_and_for_whatever_topics(make: 
     assert read_by(engine, other) < engine.count(other.messages) / 2
     again = steps_of(engine, rag(PASSAGES[::-1], "el pan"))
     assert again[0].read > again[0].prompt / 2
+
+
+def test_a_prompt_stays_in_its_slot_while_another_is_free(make: Make) -> None:
+    engine = make(kept=False)
+    first, other = (Request([{"role": "user", "content": text}]) for text in ("El mar. " * 20, "¿Y el pan?"))
+    assert read_by(engine, first) == engine.count(first.messages) > 40
+    assert read_by(engine, other) < 20
+    assert read_by(engine, first) == 2
 
 
 def test_of_new_passages_only_those_are_read(make: Make) -> None:
@@ -264,3 +278,22 @@ def test_a_beginning_that_is_short_is_not_kept(make: Make, tmp_path: Path) -> No
     )  # nothing differs: nobody can tell where a visitor's words begin
     assert idle(engine)
     assert not (tmp_path / "states").exists()
+
+
+def test_the_passages_of_the_examples_are_read_while_nobody_asks(
+    space_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("space.calibrate.LARGE", 0)
+    studio = Studio(Bundle.load(space_bundle), Settings(threads=1, cache=tmp_path))
+    studio.grounded[0].examples[:] = [{"topics": "el mar"}, {"field": "historia"}]
+    prepare_examples(studio)
+    engine, generator = studio.engine(), studio.grounded[0]
+    assert idle(engine)
+    prompt = RagPrompt(
+        engine, generator.prompts["rag"], {"topics": "otro", "field": ""}, "", generator.adapter
+    )
+    found = tuple(Found(hit, "") for hit in studio.search(generator, "el mar", Grounded.passages))
+    hot = engine.hot(prompt.request(found))
+    assert hot == [item.hit.score >= studio.threshold(generator) for item in found]
+    assert any(hot)
+    engine.close()

@@ -7,10 +7,12 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import llama_cpp
 import numpy as np
 import pytest
 
-from space.native import Context, Model
+from space.kernels import Kernels
+from space.native import Context, Model, configure
 from space.settings import EMBEDDED
 
 SLOTS, SIZE, PROMPT, WRITTEN = 5, 512, 150, 12
@@ -98,6 +100,19 @@ def test_a_copy_and_a_cut_continue_as_the_original(model: Model, alone: np.ndarr
     row = context.read(3, text[60:PROMPT])
     assert np.array_equal(context.logits(row), alone[0])
     context.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's list of mapped files")
+@pytest.mark.parametrize("repack", [False, True])
+def test_the_weights_are_in_memory_once(repack: bool, tiny_gguf: Path) -> None:
+    loaded = Model(tiny_gguf, {}, Kernels(repack=repack))
+    assert (tiny_gguf.name not in Path("/proc/self/maps").read_text()) == repack
+    loaded.close()
+
+
+def test_a_parameter_that_llama_cpp_does_not_have_is_refused() -> None:
+    with pytest.raises(AttributeError, match="llama_model_params has no use_mmap"):
+        configure(llama_cpp.llama_model_default_params(), use_mmap=False)
 
 
 def test_a_full_slot_between_two_that_write_is_no_hindrance(model: Model) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
-from tests.space_app import WAIT, running_app, stop_at_first
+from tests.space_app import SETTLED, WAIT, running_app, stop_at_first
 
 pytestmark = pytest.mark.browser
 
@@ -75,8 +75,10 @@ def test_the_text_appears_while_it_is_written_and_stop_keeps_it(page: Any) -> No
     page.wait_for_selector("#write-finetuned:not([disabled])")
     kept = page.locator("#sheet-finetuned .paper").inner_text()
     assert kept
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(SETTLED)
     assert page.locator("#sheet-finetuned .paper").inner_text() == kept
+    assert page.locator("#sheet-finetuned .state.stopped").count() == 1
+    assert page.locator("#sheet-finetuned .tools button[disabled]:visible").count() == 0
     assert page.locator("#sheet-finetuned .caret").count() == 0
 
 

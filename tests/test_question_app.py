@@ -16,7 +16,7 @@ import pytest
 from gradio_client import Client
 
 from tests.question_bundle import TEXT, make_question_bundle
-from tests.space_app import ROOT, WAIT, errors_in, running_app, stop_at_first
+from tests.space_app import ROOT, SETTLED, WAIT, errors_in, running_app, stop_at_first
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +142,10 @@ def test_stop_keeps_what_is_there(page: Any) -> None:
     page.locator("#number-questions input[type=number]").press("Tab")
     stop_at_first(page, "#sheet-questions .state.writing", "#stop-questions")
     page.locator("#write-questions").click()
+    page.wait_for_selector("#sheet-questions .state.stopped, #sheet-questions .state.done")
     page.wait_for_selector("#write-questions:not([disabled])")
-    page.wait_for_function("!document.querySelector('#sheet-questions .state.writing')")
+    page.wait_for_timeout(SETTLED)
+    assert page.locator("#sheet-questions .state.stopped, #sheet-questions .state.done").count() == 1
     assert page.locator("#sheet-questions .caret").count() == 0
 
 

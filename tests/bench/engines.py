@@ -36,6 +36,7 @@ from space.settings import EMBEDDED, Settings
 from space.states import States
 from tests.bench.llama_tools import built
 from tests.bench.scenarios import Setup, Visit
+from tests.large import idle
 from tests.space_app import free_port
 
 START_SECONDS = 300
@@ -74,6 +75,7 @@ class ThisEngine:
         bundle = Bundle.load(EMBEDDED)
         self._index = Index.load(next(iter(bundle.indexes.values())))
         self._engine.learn(None, *(RAG.render(context=mark, topics="") for mark in "0a"))
+        idle(self._engine, START_SECONDS)  # a Space has read it before its first visitor comes
 
     def stream(self, visit: Visit) -> Generator[int, None, None]:
         rag = RagPrompt(self._engine, RAG, {"topics": visit.prompt.topics})
