@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ from space.native import Context, Model
 
 LARGE = 500_000_000
 """Bytes of a GGUF from which kernels are chosen; a smaller one is quick in any way."""
-DEPTH = 1024
+DEPTH = 512
 """Tokens before those that are measured: attention to them is part of the cost."""
+COMPANY = 4
+"""Texts written at once, besides one alone."""
 ROUNDS, WARM, READ, WRITTEN = 2, 8, 64, 6
 READ_FOR_EACH = 0.6
 """Tokens that a request reads for each that it writes: 50 of topics or some 700 of passages, and a text of 700, three minutes long."""
@@ -37,13 +40,17 @@ CLEAR_GAIN = 1.05
 """How much quicker repacked weights must be: they are a copy, so a start takes seconds longer and the file is not shared."""
 
 
+SPEEDS = ("reading", "writing", "together")
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """The kernels, and with them tokens per second read and written by one request; None for a model that is not large."""
+    """The kernels, and with them tokens per second read, written by one request, and by COMPANY together; None for a model that is not large."""
 
     kernels: Kernels
     reading: float | None = None
     writing: float | None = None
+    together: float | None = None
 
 
 def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibration:
@@ -54,7 +61,7 @@ def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibrat
     known = _known(file)
     with suppress(KeyError, TypeError):  # what another version of Orador wrote is measured again
         found = known[key]
-        return Calibration(Kernels(**found["kernels"]), found["reading"], found["writing"])
+        return Calibration(Kernels(**found["kernels"]), *(found[name] for name in SPEEDS))
     mapped, repacked = measure(
         model, threads, [Kernels(repack, halved, exact=False) for repack in (False, True)]
     )
@@ -76,34 +83,40 @@ def measure(model: Path, threads: int, tried: Sequence[Kernels]) -> list[Calibra
         trials = []
         for kernels in tried:
             loaded = stack.enter_context(closing(Model(model, {}, kernels)))
-            context = Context(loaded, 1, DEPTH + WARM + READ + WRITTEN + 2, READ, threads)
+            context = Context(loaded, COMPANY, DEPTH + WARM + READ + 2 * WRITTEN, READ, threads)
             trials.append(_Trial(stack.enter_context(closing(context))))
         for _ in range(ROUNDS):
             for trial in trials:
                 trial.play()
         return [
-            Calibration(kernels, round(1 / trial.read, 1), round(1 / trial.written, 2))
+            Calibration(kernels, *(round(1 / seconds, 2) for seconds in trial.least))
             for kernels, trial in zip(tried, trials, strict=True)
         ]
 
 
 class _Trial:
-    """A context that holds DEPTH tokens; `read` and `written` are the least seconds for a token so far."""
+    """A context whose slots hold DEPTH tokens; `least` are the least seconds so far for a token read, written alone, written in company."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         context.read(0, [0, 0])
-        context.restore(0, [_deep(context.cells(0))])
+        deep = _deep(context.cells(0))
+        for slot in range(COMPANY):
+            context.restore(slot, [deep])
         context.read(0, [0] * WARM)
-        self.read = self.written = math.inf
+        self.least = [math.inf] * len(SPEEDS)
 
     def play(self) -> None:
         """One round."""
-        start = self._context.lengths[0]
-        self.read = min(self.read, _seconds(lambda: self._context.read(0, [0] * READ)) / READ)
-        for _ in range(WRITTEN):
-            self.written = min(self.written, _seconds(lambda: self._context.write([(0, 0)])))
-        self._context.truncate(0, start)
+        starts = list(self._context.lengths)
+        read = _seconds(lambda: self._context.read(0, [0] * READ)) / READ
+        alone, together = (
+            min(_seconds(partial(self._context.write, rows)) for _ in range(WRITTEN)) / len(rows)
+            for rows in ([(0, 0)], [(slot, 0) for slot in range(COMPANY)])
+        )
+        self.least = list(map(min, self.least, (read, alone, together)))
+        for slot, start in enumerate(starts):
+            self._context.truncate(slot, start)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -125,10 +138,9 @@ def _deep(cells: Cells) -> Cells:
 
 
 def _cost(calibration: Calibration) -> float:
-    """Seconds of a request for each token that it writes."""
-    assert calibration.reading
-    assert calibration.writing
-    return READ_FOR_EACH / calibration.reading + 1 / calibration.writing
+    """Seconds of a request for each token that it writes, half of the time alone."""
+    reading, alone, together = (getattr(calibration, name) for name in SPEEDS)
+    return float(READ_FOR_EACH / reading + 0.5 / alone + 0.5 / together)
 
 
 def _key(model: Path, threads: int) -> str:
