@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from index.backend import load_backend
 from index.errors import BadEmbedder, NeedsSentenceTransformers, TextTooLong
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
@@ -142,6 +143,7 @@ class GGUFEmbedder:
 
         if not path.is_file():
             raise BadEmbedder(path=path, reason="missing")
+        load_backend()
         self.info = info
         self.folder = path.parent
         self.truncated = 0

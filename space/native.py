@@ -16,6 +16,7 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
+from index.backend import load_backend
 from space.cells import Cells, pack, unpack
 from space.errors import DecodeFailed, ModelUnreadable, StateUnknown
 from space.kernels import DEFAULT, Kernels
@@ -56,6 +57,7 @@ def configure(parameters: ctypes.Structure, **values: Any) -> None:
 
 def _start_backend() -> None:
     llama_cpp.llama_log_set(_keep_errors, ctypes.c_void_p(0))
+    load_backend()
     llama_cpp.llama_backend_init()
 
 
