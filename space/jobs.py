@@ -18,8 +18,6 @@ from space.writing import Writer
 
 WORTH_TAKING = 8
 """Tokens in common from which a slot is taken for them, and loses the rest; all prompts have the first few in common."""
-WORTH_COPYING = 32
-"""Tokens in common from which the memory of a slot in use is copied, or a kept state restored."""
 
 
 @dataclass
@@ -67,11 +65,12 @@ class Job:
 
 
 class Pool:
-    """The slots of `context`."""
+    """The slots of `context`; `worth` are the tokens in common from which cells are copied or restored."""
 
-    def __init__(self, context: Context, states: States | None) -> None:
+    def __init__(self, context: Context, states: States | None, worth: int) -> None:
         self._context = context
         self._states = states
+        self._worth = worth
         self._slots = [Slot(number) for number in range(len(context.lengths))]
         self._admissions = 0
 
@@ -84,17 +83,16 @@ class Pool:
         held = {number: tokens if tokens >= WORTH_TAKING else 0 for number, tokens in shared.items()}
         chosen = max(free, key=lambda slot: (held[slot.number], -slot.used))
         read = shared[chosen.number]
-        if stem := self._stem(job, max(shared.values())):
-            chosen, read = min(free, key=lambda slot: slot.used), len(stem)
+        known = self._stem(job, max(shared.values()))
+        if known is None and shared[best.number] >= read + self._worth:
+            known = self._context.cells(best.number).cut(0, shared[best.number])
+        if known is not None:
+            chosen, read = min(free, key=lambda slot: slot.used), len(known)
             chosen.tokens = ()
             try:
-                self._context.restore(chosen.number, [stem])
+                self._context.restore(chosen.number, [known])
             except StateUnknown:  # the slot is empty now: the prompt is read from its beginning
                 read = 0
-        elif shared[best.number] >= read + WORTH_COPYING:
-            chosen, read = min(free, key=lambda slot: slot.used), shared[best.number]
-            chosen.tokens = ()
-            self._context.copy(best.number, chosen.number, read)
         else:
             self._context.truncate(chosen.number, read)
         self._admissions += 1
@@ -109,7 +107,7 @@ class Pool:
     def _stem(self, job: Job, shared: int) -> Cells | None:
         """The kept state of the beginning of the prompt, where that is more than the slots hold of it."""
         plan = job.plan
-        if self._states is None or plan.keep_only or plan.stem < shared + WORTH_COPYING:
+        if self._states is None or plan.keep_only or plan.stem < shared + self._worth:
             return None
         return self._states.get(plan.adapter, plan.prompt[: plan.stem])
 

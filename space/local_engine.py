@@ -36,6 +36,8 @@ from space.speculation import Lookup
 from space.states import States
 from space.writing import Writer
 
+WORTH_COPYING, WORTH_COPYING_LARGE = 32, 8
+"""Tokens that a prompt has in common with what was read, from which its cells are copied: for a small and for a large model."""
 TURN = 0.05
 """Seconds before another adapter's requests write: each change makes llama.cpp build its graph again (3 ms at 4 layers)."""
 
@@ -74,9 +76,10 @@ class LocalEngine:
         self.threads = {"reading": reading, "writing": writing}
         vocabulary = self._model.vocabulary
         self._template = ChatTemplate(chat_template, vocabulary.bos, vocabulary.eos)
-        self._pool = Pool(self._context, self._states)
+        worth = WORTH_COPYING if self.reading_speed is None else WORTH_COPYING_LARGE
+        self._pool = Pool(self._context, self._states, worth)
         kept = self._states if self.reading_speed is not None else None
-        self._planner = Planner(self.encode, vocabulary, self._states, kept)
+        self._planner = Planner(self.encode, vocabulary, self._states, kept, worth)
         self._waiting: deque[Job] = deque()
         self._unhurried: deque[Job] = deque()  # what is read while nobody waits
         self._running: list[Job] = []

@@ -167,12 +167,6 @@ class Context:
         llama_cpp.llama_memory_seq_rm(self._memory, slot, length, -1)
         self.lengths[slot] = length
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Makes `target` hold the first `length` tokens of `source`, and nothing else."""
-        llama_cpp.llama_memory_seq_rm(self._memory, target, -1, -1)
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
-        self.truncate(target, length)
-
     def cells(self, slot: int) -> Cells:
         """A copy of all that `slot` holds. Raises StateUnknown."""
         size = llama_cpp.llama_state_seq_get_size(self.pointer, slot)

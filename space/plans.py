@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from space.engine import Request
 from space.prompts import Message
-from space.reading import LEAST, Plan, Span, spans_of
+from space.reading import Plan, Span, spans_of
 from space.states import States
 from space.vocabulary import Vocabulary
 
 
 class Planner:
-    """`states` keeps beginnings, `passages` keeps passages (None: these are read like all else)."""
+    """`states` keeps beginnings of at least `worth` tokens, `passages` keeps passages (None: these are read like all else)."""
 
     def __init__(
         self,
@@ -20,11 +20,13 @@ class Planner:
         vocabulary: Vocabulary,
         states: States | None,
         passages: States | None,
+        worth: int,
     ) -> None:
         self._encode = encode
         self._vocabulary = vocabulary
         self._states = states
         self._passages = passages
+        self._worth = worth
         self._stems: list[tuple[str | None, list[int]]] = []
         for token in range(vocabulary.size) if passages else ():
             vocabulary.piece(
@@ -61,7 +63,7 @@ class Planner:
         tokens, others = self._encode(one, ""), self._encode(other, "")
         pairs = enumerate(zip(tokens, others, strict=False))
         stem = tokens[: next((n for n, (left, right) in pairs if left != right), 0)]
-        if self._states is None or len(stem) < LEAST:
+        if self._states is None or len(stem) < self._worth:
             return None
         self._stems.append((adapter, stem))
         if self._states.has(adapter, stem):

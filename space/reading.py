@@ -27,7 +27,7 @@ from space.vocabulary import Vocabulary
 RECOMPUTED = 4
 """Tokens at the beginning of each passage but the first that are read again, after the passages before it."""
 LEAST = 32
-"""Tokens of a passage, or of a beginning of a prompt, from which keeping its state is worth it."""
+"""Tokens of a passage from which keeping its state is worth it."""
 Span = tuple[int, int]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -81,6 +82,26 @@ def test_a_prompt_stays_in_its_slot_while_another_is_free(make: Make) -> None:
     assert read_by(engine, first) == engine.count(first.messages) > 40
     assert read_by(engine, other) < 20
     assert read_by(engine, first) == 2
+
+
+def test_a_short_beginning_is_copied_from_a_slot_in_use(make: Make) -> None:
+    engine = make(kept=False)
+    asked = [
+        [{"role": "user", "content": f"Habla despacio y en voz baja de {what}"}]
+        for what in ("el mar", "las minas")
+    ]
+    first, other = (engine.encode(messages) for messages in asked)
+    common = next(n for n, (one, two) in enumerate(zip(first, other, strict=False)) if one != two)
+    assert 8 <= common < 32
+    with closing(engine.stream(Request(asked[0], max_tokens=500, min_words=10**6))) as steps:
+        assert next(step.written for step in steps if step.written)
+        Counting.tokens.clear()
+        copied = text_of(engine, Request(asked[1], max_tokens=5, sampling=Sampling(temperature=0)))
+        read = sum(size for size in Counting.tokens if size > 2)  # two at most are written
+    assert read == len(other) - common
+    assert copied == text_of(
+        make(kept=False), Request(asked[1], max_tokens=5, sampling=Sampling(temperature=0))
+    )
 
 
 def test_of_new_passages_only_those_are_read(make: Make) -> None:

@@ -92,7 +92,7 @@ def test_a_copy_and_a_cut_continue_as_the_original(model: Model, alone: np.ndarr
     text = sequences(model)[0]
     context.read(1, text[: PROMPT - 30])
     context.read(3, sequences(model)[2][:90])
-    context.copy(1, 3, PROMPT - 50)
+    context.restore(3, [context.cells(1).cut(0, PROMPT - 50)])
     context.read(1, text[:20])
     row = context.read(3, text[PROMPT - 50 : PROMPT])
     assert np.array_equal(context.logits(row), alone[0])

@@ -62,9 +62,10 @@ def test_a_click_shows_the_span_and_its_source(app: str, browser: Any, tmp_path:
     page.goto(app)
     page.wait_for_selector("#write-finetuned:not([disabled])")
     page.locator("#topics-finetuned textarea").fill("el mar")
-    page.get_by_label("Duración en minutos").first.fill("1")
     page.get_by_role("button", name="Más ajustes").first.click()
-    page.get_by_label("Semilla").first.fill(str(SEED))
+    for label, value in (("Duración en minutos", 1), ("Semilla", SEED)):
+        page.get_by_label(label).first.fill(str(value))
+        page.get_by_label(label).first.press("Tab")  # a number counts when its field is left
     page.locator("#write-finetuned").click()
     page.wait_for_selector("#sheet-finetuned .state.done")
     line = page.locator("#sheet-finetuned details.originality")

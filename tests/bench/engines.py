@@ -30,7 +30,7 @@ from space.engine import Request
 from space.frames import Found
 from space.local_engine import LocalEngine, Tuning
 from space.native import Sampling
-from space.prompts import RAG
+from space.prompts import RAG, SPEECH
 from space.rag_prompt import RagPrompt, reading_budget, shorten
 from space.settings import EMBEDDED, Settings
 from space.states import States
@@ -75,6 +75,7 @@ class ThisEngine:
         bundle = Bundle.load(EMBEDDED)
         self._index = Index.load(next(iter(bundle.indexes.values())))
         self._engine.learn(None, *(RAG.render(context=mark, topics="") for mark in "0a"))
+        self._engine.learn(None, *(SPEECH.render(field=mark, topics="") for mark in "0a"))
         idle(self._engine, START_SECONDS)  # a Space has read it before its first visitor comes
 
     def stream(self, visit: Visit) -> Generator[int, None, None]:
