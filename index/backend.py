@@ -1,7 +1,7 @@
 """llama.cpp for the processor at hand, where llama-cpp-python holds it compiled for several kinds, as on a Space (requirements.txt).
 
 A Space is built on another machine than it runs on, so its llama.cpp cannot be compiled for the processor; one for the oldest that may
-come reads a prompt of Phi-3's size half as fast (docs/performance.md). llama.cpp's own loader tries each and takes the best. It must run
+come reads a prompt of Phi-3's size half as fast (docs/decisions.md). llama.cpp's own loader tries each and takes the best. It must run
 before any model is loaded; `make` compiles for the one machine, and then there is nothing to do.
 """
 

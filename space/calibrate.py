@@ -38,8 +38,6 @@ READ_FOR_EACH = 0.6
 """Tokens that a request reads for each that it writes: 50 of topics or some 700 of passages, and a text of 700, three minutes long."""
 CLEAR_GAIN = 1.05
 """How much quicker repacked weights must be: they are a copy, so a start takes seconds longer and the file is not shared."""
-
-
 SPEEDS = ("reading", "writing", "together")
 
 

@@ -18,6 +18,8 @@ from space.writing import Writer
 
 WORTH_TAKING = 8
 """Tokens in common from which a slot is taken for them, and loses the rest; all prompts have the first few in common."""
+ALL_FOR_ONE = 16
+"""Cells of a slot that may be taken out for each that is new to the other: llama.cpp gives all or none."""
 
 
 @dataclass
@@ -83,8 +85,9 @@ class Pool:
         held = {number: tokens if tokens >= WORTH_TAKING else 0 for number, tokens in shared.items()}
         chosen = max(free, key=lambda slot: (held[slot.number], -slot.used))
         read = shared[chosen.number]
-        known = self._stem(job, max(shared.values()))
-        if known is None and shared[best.number] >= read + self._worth:
+        known = self._stem(job, read)
+        gain = shared[best.number] - (len(known) if known else read)
+        if gain >= max(self._worth, self._context.lengths[best.number] // ALL_FOR_ONE):
             known = self._context.cells(best.number).cut(0, shared[best.number])
         if known is not None:
             chosen, read = min(free, key=lambda slot: slot.used), len(known)
@@ -105,7 +108,7 @@ class Pool:
         job.reading = Reading(self._context, self._states, job.plan, chosen.number, read)
 
     def _stem(self, job: Job, shared: int) -> Cells | None:
-        """The kept state of the beginning of the prompt, where that is more than the slots hold of it."""
+        """The kept state of the beginning of the prompt, where that is more than the `shared` tokens that a free slot holds of it."""
         plan = job.plan
         if self._states is None or plan.keep_only or plan.stem < shared + self._worth:
             return None

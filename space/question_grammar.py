@@ -28,7 +28,7 @@ ASKS = "qué quién quiénes cuál cuáles cómo dónde adónde cuándo cuánto 
 BEFORE_ASKING = "a ante bajo cerca con contra de desde durante en entre hace hacia hasta junto para partir por según sin sobre tras".split()  # noqa: SIM905
 """Up to four of these words may stand before the one that asks: "¿Desde hace cuánto …"."""
 
-_MARKS = r"\x00-@\x5b-`\x7b-\xa9\xab-\xaf\xb1\xb4\xb6-\xb8\xbb\xbf\u2000-\u203f\u2041-\u209f\u20d0-\u20ff\u2190-\u2bff\u3000-\u303f\ufe00-\uffff"
+_MARKS = r"\x00-@\x5b-`\x7b-\xa9\xab-\xaf\xb1\xb4\xb6-\xb8\xbb\xbf\u1680\u2000-\u203f\u2041-\u209f\u20d0-\u20ff\u2190-\u2bff\u3000-\u303f\ufe00-\uffff"
 _SMALL = "a-záéíóúüñ"
 _EDGES = "«»\"“”‘’'()[]{}¿?¡!.,;:…—–-"
 _WORD = re.compile(r"\S+")

@@ -26,13 +26,12 @@ class Sampler:
         never = (llama_cpp.llama_logit_bias * len(vocabulary.never))()
         for n, token in enumerate(vocabulary.never):
             never[n].token, never[n].bias = token, -math.inf
-        read = (
-            [self._grammar(grammar)] if grammar is not None else []
-        )  # first: nothing is left to free where it fails
+        # First, so that nothing is left to free where it fails.
+        held = [self._grammar(grammar)] if grammar is not None else []
         # Penalties after top-k look up some 40 candidates instead of the whole vocabulary (0.2 ms a token at 8k).
         links = [
             llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(never), never),
-            *read,
+            *held,
             llama_cpp.llama_sampler_init_top_k(sampling.top_k),
             llama_cpp.llama_sampler_init_penalties(
                 vocabulary.size, PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0
