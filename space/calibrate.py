@@ -12,6 +12,7 @@ import json
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -60,6 +61,7 @@ def calibrate(model: Path, threads: int, halved: bool, folder: Path) -> Calibrat
     with suppress(KeyError, TypeError):  # what another version of Orador wrote is measured again
         found = known[key]
         return Calibration(Kernels(**found["kernels"]), *(found[name] for name in SPEEDS))
+    print("trying the kernels for this model and machine, once, up to a minute", file=sys.stderr)
     mapped, repacked = measure(
         model, threads, [Kernels(repack, halved, exact=False) for repack in (False, True)]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from textwrap import shorten
 from typing import Any
 
 import gradio as gr
@@ -26,7 +27,7 @@ from space.text_errors import OneListNeeded
 from space.texts import say
 from space.view import lead, waiting
 
-EXAMPLES = 4
+EXAMPLES, SAMPLE_CHARS = 4, 40
 NUMBER = 5
 PLACE = "sheet-questions"
 SAVING: dict[str, Any] = {**PRIVATE, "show_progress": "hidden", "concurrency_limit": 4}
@@ -246,4 +247,5 @@ def _choices(key: str, values: tuple[str, ...] | list[str], language: str) -> di
 
 
 def _samples(generator: Generator) -> list[list[str]]:
-    return [[example.get("title") or example["text"][:40]] for example in generator.examples[:EXAMPLES]]
+    texts = [example.get("title") or example["text"] for example in generator.examples[:EXAMPLES]]
+    return [[shorten(text, SAMPLE_CHARS, placeholder="…")] for text in texts]

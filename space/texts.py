@@ -70,7 +70,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "relevance.low": ("relevancia baja", "low relevance"),
     "status.idle": ("Listo para escribir", "Ready to write"),
     "status.queued": ("En la cola…", "In the queue…"),
-    "status.loading": ("Cargando el modelo…", "Loading the model…"),
+    "status.loading": (
+        "Cargando el modelo… Uno grande tarda hasta un minuto la primera vez.",
+        "Loading the model… A large one takes up to a minute the first time.",
+    ),
     "status.searching": ("Buscando en los documentos…", "Searching the documents…"),
     "status.reading": ("Leyendo lo que se le pide… {percent} %", "Reading the prompt… {percent} %"),
     "status.writing": ("Escribiendo", "Writing"),

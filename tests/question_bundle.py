@@ -33,7 +33,7 @@ def with_questions(folder: Path, **changes: Any) -> Bundle:
         PROMPTS,
         adapter="charlas",
         index="charlas",
-        examples=[{"title": "La panadería", "text": TEXT, "number": "4", "types": "both"}],
+        examples=[{"title": "La panadería", "text": TEXT, "number": "4", "types": "both"}, {"text": TEXT}],
     )
     return replace(bundle, generators=[*bundle.generators, replace(asking, **changes)])
 

@@ -116,7 +116,12 @@ def finished(page: Any) -> None:
 
 @pytest.mark.browser
 def test_an_example_writes_questions_at_a_click(page: Any, tmp_path: Path) -> None:
-    page.locator(".chips .gallery-item:visible").first.click()
+    chips = page.locator(".chips .gallery-item:visible")
+    assert [chip.strip() for chip in chips.all_inner_texts()] == [
+        "La panadería",
+        "Ramona Salas abrió la panadería de la…",
+    ]
+    chips.first.click()
     finished(page)
     assert page.locator("#text-questions textarea").input_value() == TEXT
     assert page.locator("#count-questions").inner_text() == f"{len(TEXT)} de 20000 caracteres"

@@ -57,18 +57,25 @@ class Candidate(Protocol):
 
 
 class ThisEngine:
-    """Orador's engine, as a Space runs it; without `seconds` passages are never condensed, without `keep` no state is kept.
+    """Orador's engine, as a Space runs it; without `seconds` passages are never condensed, without `keep` no state is kept;
+    `halved` is ORADOR_CELLS=q8_0.
 
     After a text from passages it waits until these were read whole, as a Space does while nobody asks.
     """
 
-    def __init__(self, setup: Setup, seconds: int | None = Settings.rag_seconds, keep: bool = True) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        seconds: int | None = Settings.rag_seconds,
+        keep: bool = True,
+        halved: bool = Settings.halved_cells,
+    ) -> None:
         self.pid = os.getpid()
         self._seconds = seconds
         self._keeps = keep
         self._folder = tempfile.TemporaryDirectory()  # empty at first, so that what is cold is cold
         states = States("bench", Path(self._folder.name), 2**30, 4 * 2**30) if keep else None
-        tuning = Tuning(calibrate(setup.model, setup.threads, False, CACHE), states)
+        tuning = Tuning(calibrate(setup.model, setup.threads, halved, CACHE), states)
         self._engine = LocalEngine(
             setup.model, {}, setup.chat_template, setup.context, setup.threads, setup.slots, tuning
         )
@@ -264,6 +271,7 @@ ENGINES: dict[str, Callable[[Setup], Candidate]] = {
     "this engine, passages whole": partial(ThisEngine, seconds=None),
     "this engine, nothing kept": partial(ThisEngine, keep=False),
     "this engine, neither": partial(ThisEngine, seconds=None, keep=False),
+    "this engine, cells halved": partial(ThisEngine, halved=True),
     DEFAULTS: defaults,
     BEST: best,
     "llama_cpp.server": PythonServer,
