@@ -49,6 +49,28 @@ def test_the_same_pair_goes_before_a_later_single_token() -> None:
     assert places[known].tolist() == [2, 1, 2]
 
 
+def test_three_tokens_go_before_two() -> None:
+    places, known = lookups(torch.tensor([[7, 1, 2, 3, 8, 1, 2, 4, 7, 1, 2]]))
+    assert known[0].nonzero().flatten().tolist() == [5, 6, 8, 9, 10]
+    assert places[known].tolist() == [2, 3, 1, 2, 3]
+
+
+def test_half_of_the_rows_are_excerpts_of_one_piece_of_the_texts() -> None:
+    tokens = np.arange(5000)
+    drills = Drills(np.eye(8)[0], tokens)
+    ids, told = drills.rows(np.random.default_rng(1), 40, 400)
+    excerpts = [row for row in ids if row.max() > 0]
+    assert 10 < len(excerpts) < 30
+    for row, known in zip(ids, told, strict=True):
+        if row.max() > 0:
+            length = 1 + int(np.argmin(np.diff(row) == 1))
+            assert 90 < length <= 200
+            assert set(row) <= set(row[:length])
+            assert not known[: length - 1].any()
+            assert (np.diff(row)[known] == 1).all()
+            assert known[length:].mean() > 0.7
+
+
 def test_a_model_learns_to_copy() -> None:
     from transformers import Phi3Config, Phi3ForCausalLM
 

@@ -131,3 +131,13 @@ def test_a_run_learns_stops_resumes_and_saves_a_model(
     texts = [t for part in pretrain_data.prepare([], 0, tmp_path / "data").evaluated().values() for t in part]
     saved = pretrain.bits_per_character(model, tokenizer, texts, 64)
     assert saved == pytest.approx(second["bits_per_character"], rel=0.01)
+
+
+def test_products_in_bfloat16_give_nearly_the_same_loss(tmp_path: Path) -> None:
+    args = arguments(tmp_path)
+    trainer = pretrain.Trainer(args, pretrain_data.prepare(args.sources, args.vocabulary, tmp_path / "data"))
+    found = []
+    for trainer.halved in (False, True):
+        found.append(float(trainer.loss(trainer.batch()).detach()))
+    assert found[0] != found[1]
+    assert found == pytest.approx([found[0]] * 2, abs=0.01)

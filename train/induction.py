@@ -2,14 +2,16 @@
 
 Used by `python -m train pretrain --induction SHARE`.
 
-A row repeats sequences of tokens: random ones, which only the context can predict, and pieces of the texts. That needs two attention
+A row repeats sequences of random tokens, which only the context can predict, or excerpts of a piece of the texts. That needs attention
 heads that are of no use without each other (Olsson et al., "In-context Learning and Induction Heads", 2022), so that on random rows alone,
-a 5.5 M model learned nothing in 500 steps. Here the heads are told where to look: one of the first layer at the token before, two of the
-middle layer at the token after the latest earlier occurrence of the present one. The rest of the circuit then learns by itself.
+a 5.5 M model learned nothing in 500 steps. Here the heads are told where to look: those of the first layer at the tokens before, one each, two of
+the middle layer at the token after the earlier place where the last three tokens stood too. One token would not do: after "de la" a passage goes on in
+many ways, and a model that jumps from one to the other glues words together. The rest of the circuit then learns by itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 SHORTEST, LONGEST, MOST = 6, 60, 3
 """Tokens of a sequence, and how many different ones a row repeats."""
+MATCH = 3
+"""Tokens that tell a place."""
 ATTENTION_WEIGHT = 0.5
 HEADS = 2
 """Heads that look words up."""
@@ -27,8 +31,8 @@ HEADS = 2
 
 @dataclass(frozen=True)
 class Drills:
-    """Rows of repeated sequences: one half of them random tokens, `frequencies` [vocabulary] being the chances of each, the other half
-    pieces of `tokens`."""
+    """Rows of which one half repeats sequences of random tokens, `frequencies` [vocabulary] being the chances of each, the other half excerpts
+    of a piece of `tokens`."""
 
     frequencies: np.ndarray
     tokens: np.ndarray
@@ -49,27 +53,41 @@ class Drills:
         return ids, told[:, 1:]
 
     def _row(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-        draw = self._random if rng.random() < 0.5 else self._text
-        sequences = [
-            draw(rng, int(rng.integers(SHORTEST, LONGEST))) for _ in range(int(rng.integers(1, MOST + 1)))
-        ]
-        ids: list[np.ndarray] = []
-        told: list[np.ndarray] = []
-        seen: set[int] = set()
-        while sum(map(len, ids)) < size:
-            chosen = int(rng.integers(len(sequences)))
-            ids.append(sequences[chosen])
-            # Which sequence comes is chance: its first two tokens tell.
-            told.append((np.arange(len(ids[-1])) >= 2) & (chosen in seen))
-            seen.add(chosen)
+        parts = self._sequences(rng) if rng.random() < 0.5 else self._excerpts(rng, size)
+        ids, told = zip(*_filling(parts, size), strict=True)
         return np.concatenate(ids)[:size], np.concatenate(told)[:size]
 
-    def _random(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        return rng.choice(len(self.frequencies), size, p=self.frequencies)
+    def _sequences(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Some sequences of random tokens again and again; which one comes is chance, so their first two tokens are not told."""
+        lengths = rng.integers(SHORTEST, LONGEST, int(rng.integers(1, MOST + 1)))
+        found = [rng.choice(len(self.frequencies), size, p=self.frequencies) for size in lengths]
+        seen: set[int] = set()
+        while True:
+            chosen = int(rng.integers(len(found)))
+            yield found[chosen], (np.arange(len(found[chosen])) >= 2) & (chosen in seen)
+            seen.add(chosen)
 
-    def _text(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        start = int(rng.integers(len(self.tokens) - size))
-        return np.asarray(self.tokens[start : start + size], dtype=np.int64)
+    def _excerpts(self, rng: np.random.Generator, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """A piece of the texts, a quarter to a half of a row of `size`, and then excerpts of it."""
+        length = int(rng.integers(size // 4, size // 2))
+        start = int(rng.integers(len(self.tokens) - length))
+        piece = np.asarray(self.tokens[start : start + length], dtype=np.int64)
+        yield piece, np.zeros(length, dtype=bool)
+        while True:
+            span = int(rng.integers(SHORTEST, min(LONGEST, length)))
+            begin = int(rng.integers(length - span + 1))
+            yield piece[begin : begin + span], np.arange(span) >= MATCH
+
+
+def _filling(
+    parts: Iterator[tuple[np.ndarray, np.ndarray]], size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """As many of `parts` as make a row of `size`, or a little more."""
+    filled = 0
+    while filled < size:
+        part = next(parts)
+        filled += len(part[0])
+        yield part
 
 
 def losses(model: Any, ids: torch.Tensor, told: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,25 +105,31 @@ def losses(model: Any, ids: torch.Tensor, told: torch.Tensor) -> tuple[torch.Ten
     logits = model.lm_head(output.last_hidden_state[told])
     copying = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][told])
     first, middle = output.attentions[0], output.attentions[len(output.attentions) // 2]
-    before = first[:, 0].diagonal(offset=-1, dim1=1, dim2=2)
+    behind = range(1, 1 + min(MATCH, max(1, first.size(1) - 1)))  # one head is left as it is
+    before = torch.stack([_log(first[:, n - 1].diagonal(offset=-n, dim1=1, dim2=2)).mean() for n in behind])
     places, known = lookups(inputs)
     found = middle[:, :HEADS].gather(3, places[:, None, :, None].expand(-1, HEADS, -1, 1))[..., 0]
     found = found.transpose(1, 2)[known]
-    looking = -_log(before).mean() - _log(found).mean()
+    looking = -before.mean() - _log(found).mean()
     return copying, looking
 
 
 def lookups(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each position of `inputs` [rows, length] the one after the latest earlier occurrence of its token, of those after the same
-    token as here if there are any; and whether there is one at all (elsewhere the place is 0)."""
+    """For each position of `inputs` [rows, length] the one after the earlier place where most of the last MATCH tokens stood, the present one
+    among them, the latest of several; and whether there is one at all (elsewhere the place is 0)."""
     import torch
 
     length = inputs.size(1)
     same = (inputs[:, :, None] == inputs[:, None, :]).tril(-1)
-    pairs = torch.zeros_like(same)
-    pairs[:, 1:, 1:] = same[:, 1:, 1:] & same[:, :-1, :-1]
+    matched, run = same.long(), same
+    for n in range(1, MATCH):
+        run = run.clone()
+        run[:, n:, n:] &= same[:, :-n, :-n]
+        run[:, :n] = False
+        run[:, :, :n] = False
+        matched += run
     numbers = torch.arange(length, device=inputs.device)
-    best = torch.where(same, numbers + length * pairs, -1).amax(-1)
+    best = torch.where(same, numbers + length * matched, -1).amax(-1)
     return torch.where(best >= 0, best % length, -1) + 1, best >= 0
 
 

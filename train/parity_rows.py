@@ -22,7 +22,7 @@ LOSS = {
 LOSS_FLOOR = 0.002
 """In nats a token: a model that predicts its examples almost surely is not held to a share of next to nothing."""
 END = {
-    "F32": 0.02, "F16": 0.02, "BF16": 0.05, "Q8_0": 0.1, "Q6_K": 0.2, "Q5_K_M": 0.5, "Q4_K_M": 0.5, "Q4_0": 0.6,
+    "F32": 0.02, "F16": 0.02, "BF16": 0.05, "Q8_0": 0.2, "Q6_K": 0.2, "Q5_K_M": 0.5, "Q4_K_M": 0.5, "Q4_0": 0.6,
 }  # fmt: skip
 """How far the mean log-probability of the end token may be from that of training, in nats."""
 SURPRISE = 0.02
