@@ -45,7 +45,7 @@ DRILL_ROWS, DRILL_LENGTH = 2, 640
 """Rows of repeated sequences in a step, and their tokens."""
 HELD_OUT = 2**31
 """Seed of the repeated sequences that copying is measured on: no step has that number."""
-HALF_PRODUCTS = {"avx512_bf16", "amx_bf16"}
+HALF_PRODUCTS = ("avx512_bf16", "amx_bf16")
 """What a CPU has that multiplies bfloat16 more quickly than float32: by 1.36 here, the loss the same to a thousandth."""
 H100_BF16_FLOPS = 989e12
 """Dense bf16 peak by the vendor's datasheet (H100 and H200 SXM), what the utilisation on a GPU is a share of."""
@@ -149,9 +149,7 @@ class Trainer:
         self.body = torch.compile(self.model.model) if on_gpu else self.model.model
         # Chunks are 10 % faster on a CPU; torch cannot compile them.
         self.chunks = None if on_gpu else torch.nn.LinearCrossEntropyOptions()
-        self.halved = on_gpu or bool(
-            HALF_PRODUCTS & {n for n, has in torch.cpu.get_capabilities().items() if has}
-        )
+        self.halved = on_gpu or any(map(torch.cpu.get_capabilities().get, HALF_PRODUCTS))
         self.optimizers = make_optimizers(self.model)
         self.drills = Drills.of(data.tokens, self.tokenizer) if args.induction else None
         self.progress = Progress()
