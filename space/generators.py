@@ -21,6 +21,7 @@ from space.errors import PromptTooLong
 from space.frames import FRAME_SECONDS, Found, Frame, Grounded, Note, Pace, Speech
 from space.grounding import ground
 from space.length import CAP, EARLY, Length
+from space.loops import Loops
 from space.native import Sampling
 from space.originality import Tracker
 from space.originals import Source, texts_of
@@ -247,6 +248,7 @@ class _Writing:
     def __init__(self, order: _Order, frame: Frame, deadline: float, tracker: Tracker) -> None:
         self.tracker = tracker
         self.length = Length(order.opening, order.target)
+        self.loops = Loops(len(order.opening))
         self.frame = frame
         self.deadline = deadline
         self.pace = Pace()
@@ -260,6 +262,10 @@ class _Writing:
             self.pace.step(step.written, now)
             self.cached = step.cached
             if not self.length.add(step.text):
+                return
+            if (begin := self.loops.find(self.length.text)) is not None:
+                self.length.end_at(begin)
+                self.end = "loop"
                 return
             if step.end is not None:
                 self.end = step.end
@@ -291,8 +297,9 @@ class _Writing:
                 self.note("short", words=length.words, target=length.target)
         elif self.end != "length":
             length.cut_back()
-            key = "deadline" if self.end == "deadline" else "context"
-            self.note(key, seconds=f"{self.deadline:g}", context=context)
+            key = self.end if self.end in ("deadline", "loop") else "context"
+            values = {"words": length.words, "target": length.target}
+            self.note(key, seconds=f"{self.deadline:g}", context=context, **values)
         if length.cut and self.end == "length":
             self.note("cut")
         if self.end != "model" and not length.closed:

@@ -79,7 +79,7 @@ class Length:
         if self._begin is None:
             self._begin = [word.start() for word in _WORD.finditer(self.text)][self._begin_word]
         if ends := sentence_ends(self.text, self._begin):
-            self._end_at(ends[0])
+            self.end_at(ends[0])
             return False
         if self.words >= self.target * CAP:
             self.cut_back()
@@ -92,7 +92,7 @@ class Length:
         ends = [] if self.closed else sentence_ends(self.text)
         if ends:
             self.cut = True
-            self._end_at(ends[-1])
+            self.end_at(ends[-1])
 
     @property
     def closed(self) -> bool:
@@ -101,8 +101,9 @@ class Length:
 
     def finish(self) -> None:
         """The model has ended: only white space at the end goes."""
-        self._end_at(len(self.text.rstrip()))
+        self.end_at(len(self.text.rstrip()))
 
-    def _end_at(self, position: int) -> None:
+    def end_at(self, position: int) -> None:
+        """What stands after `position` goes."""
         self.text = self.text[:position]
         self.words = len(self.text.split())

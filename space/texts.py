@@ -119,6 +119,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "El texto se ha parado en mitad de una frase.",
         "The text stopped in the middle of a sentence.",
     ),
+    "note.loop": (
+        "El modelo empezó a repetirse y el texto acaba antes: {words} palabras de las {target} pedidas.",
+        "The model began to repeat itself and the text ends before that: {words} words of the {target} asked for.",
+    ),
     "note.deadline": (
         "Se acabó el tiempo de esta petición ({seconds} s) antes que el discurso.",
         "The time of this request ({seconds} s) ran out before the speech ended.",

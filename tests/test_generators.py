@@ -110,7 +110,9 @@ def test_a_random_seed_is_shown_and_repeats_the_text(studio: Studio) -> None:
 
 
 def test_the_length_asked_for_is_kept(space_bundle: Path) -> None:
-    studio, engine = scripted(space_bundle, "Esta frase tiene seis palabras justas. " * 200)
+    studio, engine = scripted(
+        space_bundle, "".join(f"La {n} tiene seis palabras justas. " for n in range(200))
+    )
     for minutes in (1, 3):
         last = list(gen.finetuned(studio, Speech("el mar", minutes=minutes)))[-1]
         assert minutes * 130 <= last.words <= minutes * 130 + 6
@@ -128,15 +130,31 @@ def test_a_text_that_ends_early_says_so(space_bundle: Path) -> None:
 
 
 def test_a_text_without_a_sentence_end_says_so(space_bundle: Path) -> None:
-    studio, _ = scripted(space_bundle, "palabra " * 500)
+    endless = " ".join(f"palabra{n}" for n in range(500))
+    studio, _ = scripted(space_bundle, endless)
     last = list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]
     assert keys(last) == ["unfinished"]
-    studio, _ = scripted(space_bundle, "Una frase corta. " + "palabra " * 500)
+    studio, _ = scripted(space_bundle, "Una frase corta. " + endless)
     assert keys(list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]) == ["unfinished"]
-    studio, _ = scripted(space_bundle, "Una frase corta. " * 10 + "Palabra " * 500)
+    studio, _ = scripted(space_bundle, "Una frase corta. Otra frase corta. " + endless.capitalize())
     last = list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]
     assert keys(last) == ["cut"]
     assert last.text.endswith("corta.")
+
+
+def test_a_text_that_goes_round_in_circles_ends_before_its_second_round(space_bundle: Path) -> None:
+    studio, engine = scripted(space_bundle, "Al principio no. " + "Y vuelve a decir lo mismo. " * 500)
+    last = list(gen.finetuned(studio, Speech("el mar", opening="la " * 40, minutes=1)))[-1]
+    assert last.text.endswith("la Al principio no. Y vuelve a decir lo mismo.")
+    assert keys(last) == ["loop"]
+    assert f"{last.words} palabras de las 130" in note_texts(last, "es")[0]
+    assert engine.closed == 1
+    studio, _ = scripted(space_bundle, "Al principio no. Y entonces " + "dice y " * 500)
+    last = list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]
+    assert last.text == "Al principio no."
+    assert keys(last) == ["loop"]
+    studio, _ = scripted(space_bundle, "dice y " * 500)
+    assert keys(list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]) == ["loop", "unfinished"]
 
 
 def test_a_generator_without_adapter_says_so(studio: Studio) -> None:
