@@ -12,10 +12,11 @@ from train.pretrain import make_optimizers
 
 VOCABULARY = 64
 TEXT = np.random.default_rng(5).integers(0, VOCABULARY, 2000)
+MARKS = np.array([60]), np.array([61, 62])
 
 
 def test_what_is_told_was_seen_after_the_same_token_before() -> None:
-    drills = Drills(np.full(VOCABULARY, 1 / VOCABULARY), TEXT)
+    drills = Drills(np.full(VOCABULARY, 1 / VOCABULARY), TEXT, *MARKS)
     ids, told = drills.rows(np.random.default_rng(0), 8, 200)
     assert ids.shape == (8, 201)
     assert told.shape == (8, 200)
@@ -27,20 +28,20 @@ def test_what_is_told_was_seen_after_the_same_token_before() -> None:
             seen.add(pair)
 
 
-def test_rows_follow_the_seed_and_hold_no_special_token() -> None:
+def test_rows_follow_the_seed_and_hold_no_special_token_but_the_marks() -> None:
     frequencies = np.zeros(VOCABULARY)
     frequencies[10:20] = 0.1
-    drills = Drills(frequencies, np.repeat(np.arange(10, 20), 90))
+    drills = Drills(frequencies, np.repeat(np.arange(10, 20), 90), *MARKS)
     first, again, other = (drills.rows(np.random.default_rng(seed), 2, 50)[0] for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
-    assert set(np.unique(first)) <= set(range(10, 20))
+    assert set(np.unique(first)) <= {*range(10, 20), 60, 61, 62}
 
 
-def test_a_token_is_looked_up_at_its_latest_occurrence() -> None:
+def test_a_token_is_looked_up_at_its_first_occurrence() -> None:
     places, known = lookups(torch.tensor([[5, 6, 5, 7, 5, 6]]))
     assert known.tolist() == [[False, False, True, False, True, True]]
-    assert places[known].tolist() == [1, 3, 2]
+    assert places[known].tolist() == [1, 1, 2]
 
 
 def test_the_same_pair_goes_before_a_later_single_token() -> None:
@@ -55,20 +56,22 @@ def test_three_tokens_go_before_two() -> None:
     assert places[known].tolist() == [2, 3, 1, 2, 3]
 
 
-def test_half_of_the_rows_are_excerpts_of_one_piece_of_the_texts() -> None:
-    tokens = np.arange(5000)
-    drills = Drills(np.eye(8)[0], tokens)
+def test_most_rows_are_a_piece_of_the_texts_as_a_question_and_excerpts_of_it_as_the_answer() -> None:
+    user, end, assistant = marks = 9001, 9002, 9003
+    drills = Drills(np.eye(8)[0], np.arange(5000), np.array([user]), np.array([end, assistant]))
     ids, told = drills.rows(np.random.default_rng(1), 40, 400)
     excerpts = [row for row in ids if row.max() > 0]
-    assert 10 < len(excerpts) < 30
+    assert 20 < len(excerpts) < 36
     for row, known in zip(ids, told, strict=True):
         if row.max() > 0:
-            length = 1 + int(np.argmin(np.diff(row) == 1))
-            assert 90 < length <= 200
-            assert set(row) <= set(row[:length])
-            assert not known[: length - 1].any()
+            answered = row.tolist().index(assistant)
+            assert row[0] == user
+            assert row[answered - 1] == end
+            assert 90 < answered <= 2 + 400 * 2 // 3
+            assert set(row[answered + 1 :]) <= set(row[:answered]) - set(marks)
+            assert not known[:answered].any()
             assert (np.diff(row)[known] == 1).all()
-            assert known[length:].mean() > 0.7
+            assert known[answered:].mean() > 0.7
 
 
 def test_a_model_learns_to_copy() -> None:
@@ -82,7 +85,7 @@ def test_a_model_learns_to_copy() -> None:
         )
     )
     kept = model.config._attn_implementation
-    drills, rng = Drills(np.full(VOCABULARY, 1 / VOCABULARY), TEXT), np.random.default_rng(0)
+    drills, rng = Drills(np.full(VOCABULARY, 1 / VOCABULARY), TEXT, *MARKS), np.random.default_rng(0)
     optimizers = make_optimizers(model)
     measured = []
     for _ in range(250):

@@ -133,11 +133,12 @@ def test_a_run_learns_stops_resumes_and_saves_a_model(
     assert saved == pytest.approx(second["bits_per_character"], rel=0.01)
 
 
-def test_products_in_bfloat16_give_nearly_the_same_loss(tmp_path: Path) -> None:
+def test_the_loss_is_that_of_transformers_in_bfloat16_nearly(tmp_path: Path) -> None:
     args = arguments(tmp_path)
     trainer = pretrain.Trainer(args, pretrain_data.prepare(args.sources, args.vocabulary, tmp_path / "data"))
-    found = []
+    rows, found = trainer.batch(), []
     for trainer.halved in (False, True):
-        found.append(float(trainer.loss(trainer.batch()).detach()))
+        found.append(float(trainer.loss(rows).detach()))
+    assert found[0] == pytest.approx(float(trainer.model(input_ids=rows, labels=rows).loss), abs=1e-4)
     assert found[0] != found[1]
     assert found == pytest.approx([found[0]] * 2, abs=0.01)

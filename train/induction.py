@@ -6,7 +6,8 @@ A row repeats sequences of random tokens, which only the context can predict, or
 heads that are of no use without each other (Olsson et al., "In-context Learning and Induction Heads", 2022), so that on random rows alone,
 a 5.5 M model learned nothing in 500 steps. Here the heads are told where to look: those of the first layer at the tokens before, one each, two of
 the middle layer at the token after the earlier place where the last three tokens stood too. One token would not do: after "de la" a passage goes on in
-many ways, and a model that jumps from one to the other glues words together. The rest of the circuit then learns by itself.
+many ways, and a model that jumps from one to the other glues words together. Of several such places the first: an answer that looks up what it has
+itself said goes round in circles. The rest of the circuit then learns by itself.
 """
 
 from __future__ import annotations
@@ -27,15 +28,20 @@ MATCH = 3
 ATTENTION_WEIGHT = 0.5
 HEADS = 2
 """Heads that look words up."""
+EXCERPTS = 0.7
+"""Share of the rows that hold excerpts of the texts, laid out as a question and its answer; the others hold random tokens."""
+QUESTION, ANSWER = ["<|user|>"], ["<|end|>", "<|assistant|>"]
 
 
 @dataclass(frozen=True)
 class Drills:
-    """Rows of which one half repeats sequences of random tokens, `frequencies` [vocabulary] being the chances of each, the other half excerpts
-    of a piece of `tokens`."""
+    """Rows that repeat sequences of random tokens, `frequencies` [vocabulary] being the chances of each, or excerpts of a piece of `tokens`,
+    which then stands between the tokens `question` and `answer`."""
 
     frequencies: np.ndarray
     tokens: np.ndarray
+    question: np.ndarray
+    answer: np.ndarray
 
     @classmethod
     def of(cls, tokens: np.ndarray, tokenizer: Any) -> Drills:
@@ -44,7 +50,8 @@ class Drills:
         pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
         counts[[n for n, piece in enumerate(pieces) if piece.startswith("<")]] = 0
         roots = np.sqrt(counts)
-        return cls(roots / roots.sum(), tokens)
+        marks = (np.array(tokenizer.convert_tokens_to_ids(names)) for names in (QUESTION, ANSWER))
+        return cls(roots / roots.sum(), tokens, *marks)
 
     def rows(self, rng: np.random.Generator, count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Token ids [count, length + 1], and which of the last `length` the context tells [count, length]."""
@@ -53,7 +60,7 @@ class Drills:
         return ids, told[:, 1:]
 
     def _row(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-        parts = self._sequences(rng) if rng.random() < 0.5 else self._excerpts(rng, size)
+        parts = self._excerpts(rng, size) if rng.random() < EXCERPTS else self._sequences(rng)
         ids, told = zip(*_filling(parts, size), strict=True)
         return np.concatenate(ids)[:size], np.concatenate(told)[:size]
 
@@ -68,11 +75,12 @@ class Drills:
             seen.add(chosen)
 
     def _excerpts(self, rng: np.random.Generator, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """A piece of the texts, a quarter to a half of a row of `size`, and then excerpts of it."""
-        length = int(rng.integers(size // 4, size // 2))
+        """A piece of the texts, a quarter to two thirds of a row of `size`, as the question, and then excerpts of it as the answer."""
+        length = int(rng.integers(size // 4, size * 2 // 3))
         start = int(rng.integers(len(self.tokens) - length))
         piece = np.asarray(self.tokens[start : start + length], dtype=np.int64)
-        yield piece, np.zeros(length, dtype=bool)
+        asked = np.concatenate([self.question, piece, self.answer])
+        yield asked, np.zeros(len(asked), dtype=bool)
         while True:
             span = int(rng.integers(SHORTEST, min(LONGEST, length)))
             begin = int(rng.integers(length - span + 1))
@@ -116,7 +124,7 @@ def losses(model: Any, ids: torch.Tensor, told: torch.Tensor) -> tuple[torch.Ten
 
 def lookups(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """For each position of `inputs` [rows, length] the one after the earlier place where most of the last MATCH tokens stood, the present one
-    among them, the latest of several; and whether there is one at all (elsewhere the place is 0)."""
+    among them, the first of several; and whether there is one at all (elsewhere the place is 0)."""
     import torch
 
     length = inputs.size(1)
@@ -128,9 +136,9 @@ def lookups(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         run[:, :n] = False
         run[:, :, :n] = False
         matched += run
-    numbers = torch.arange(length, device=inputs.device)
-    best = torch.where(same, numbers + length * matched, -1).amax(-1)
-    return torch.where(best >= 0, best % length, -1) + 1, best >= 0
+    earliness = torch.arange(length, 0, -1, device=inputs.device)
+    best = torch.where(same, earliness + (length + 1) * matched, 0).amax(-1)
+    return torch.where(best > 0, length + 1 - best % (length + 1), 0), best > 0
 
 
 def _log(probabilities: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 Method and coefficients: Keller Jordan, "Muon: An optimizer for hidden layers in neural networks" (2024). torch.optim.Muon
 always orthogonalises in bfloat16, which a CPU without such instructions does 40 times slower than float32; here the
-precision is bfloat16 on a GPU and float32 elsewhere. Used by `python -m train pretrain`.
+products are in autocast's precision where `step` is called inside one, else in float32. Used by `python -m train pretrain`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 def orthogonalize(gradient: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """The nearest semi-orthogonal matrix to a 2-d `gradient`, roughly: singular values end in about 0.7 to 1.2."""
-    x = gradient.bfloat16() if gradient.is_cuda else gradient.float()
+    x = gradient.float()
     tall = x.size(0) > x.size(1)
     if tall:
         x = x.T

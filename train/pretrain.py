@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 WARM_UP, DECAY_FROM = 0.02, 0.4
 """Shares of the training: the learning rate rises until the first and falls linearly to a twentieth from the second."""
 MATRIX_LR, EMBEDDING_LR = 0.02, 0.003
-DRILL_ROWS, DRILL_LENGTH = 2, 640
+HEAD_ROWS = 256
+"""Tokens whose logits are computed at once: three times as quick as torch's linear_cross_entropy on two cores."""
+DRILL_ROWS, DRILL_LENGTH = 1, 800
 """Rows of repeated sequences in a step, and their tokens."""
 HELD_OUT = 2**31
 """Seed of the repeated sequences that copying is measured on: no step has that number."""
@@ -147,8 +149,6 @@ class Trainer:
         self.model = build_model(args, self.end).to(self.device)
         on_gpu = self.device == "cuda"
         self.body = torch.compile(self.model.model) if on_gpu else self.model.model
-        # Chunks are 10 % faster on a CPU; torch cannot compile them.
-        self.chunks = None if on_gpu else torch.nn.LinearCrossEntropyOptions()
         self.halved = on_gpu or any(map(torch.cpu.get_capabilities().get, HALF_PRODUCTS))
         self.optimizers = make_optimizers(self.model)
         self.drills = Drills.of(data.tokens, self.tokenizer) if args.induction else None
@@ -212,9 +212,13 @@ class Trainer:
 
         with self._precision():
             hidden = self.body(input_ids=rows[:, :-1], use_cache=False).last_hidden_state.flatten(0, 1)
-            return torch.nn.functional.linear_cross_entropy(
-                hidden, self.model.lm_head.weight, rows[:, 1:].flatten(), options=self.chunks
-            )
+            targets = rows[:, 1:].flatten()
+            parts = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
+            nats = [
+                torch.nn.functional.cross_entropy(self.model.lm_head(h).float(), t, reduction="sum")
+                for h, t in parts
+            ]
+            return torch.stack(nats).sum() / len(targets)
 
     def train(self) -> None:
         last_checkpoint, started = self.progress.seconds, time.monotonic()
@@ -242,7 +246,8 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
-            optimizer.step()
+            with self._precision():
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.progress.step += 1
         self.progress.tokens += self.args.batch * self.args.sequence
