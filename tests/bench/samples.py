@@ -65,8 +65,12 @@ def sample(number: int, speech: Speech, frame: Frame) -> str:
     lines = [f"### {number}. {' · '.join(filter(None, asked))}", ""]
     lines += [f"Passages of: {passages}.", ""] if passages else []
     lines += ["\n>\n".join(f"> {p}" for p in frame.text.split("\n\n")) or "> (no text)", ""]
-    notes = ", ".join(note.key for note in frame.notes)
-    return "\n".join([*lines, f"{len(frame.text.split())} words{'; ' + notes if notes else ''}", ""])
+    told = [f"{len(frame.text.split())} words"]
+    if frame.grounding:
+        told.append(
+            f"{sum(s.passage > 0 for s in frame.grounding)} of {len(frame.grounding)} sentences borne out"
+        )
+    return "\n".join([*lines, "; ".join(told + [note.key for note in frame.notes]), ""])
 
 
 if __name__ == "__main__":
