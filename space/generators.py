@@ -298,8 +298,13 @@ class _Writing:
         elif self.end != "length":
             length.cut_back()
             key = self.end if self.end in ("deadline", "loop") else "context"
-            values = {"words": length.words, "target": length.target}
-            self.note(key, seconds=f"{self.deadline:g}", context=context, **values)
+            self.note(
+                key,
+                seconds=f"{self.deadline:g}",
+                context=context,
+                words=length.words,
+                target=length.target,
+            )
         if length.cut and self.end == "length":
             self.note("cut")
         if self.end != "model" and not length.closed:

@@ -15,6 +15,9 @@ from collections import deque
 ROUNDS, LONGEST, LEAST = 3, 60, 12
 """How often in a row, the words of the longest round, and the least that all rounds together have ("no, no, no" is no loop)."""
 
+_NEEDED = tuple(max((ROUNDS - 1) * size, LEAST - size) for size in range(1, LONGEST + 1))
+"""How many words that equal those 1, 2, 3... words before make a loop."""
+
 _WORD = re.compile(r"\S{1,20}")
 """A word, or a piece of something that has no end."""
 
@@ -47,5 +50,4 @@ class Loops:
         """How many words too many there are with `word`."""
         self._same = [(n + 1) * (word == before) for n, before in zip(self._same, self._latest, strict=True)]
         self._latest.appendleft(word)
-        needed = (max((ROUNDS - 1) * size, LEAST - size) for size in range(1, LONGEST + 1))
-        return next((n for n, least in zip(self._same, needed, strict=True) if n >= least), 0)
+        return next((n for n, least in zip(self._same, _NEEDED, strict=True) if n >= least), 0)
