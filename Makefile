@@ -92,7 +92,7 @@ runs/mini/pretrain.json: runs/conferencias/grounded.jsonl runs/discursos/grounde
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
 	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples \
 	    runs/conferencias/train.jsonl=3 runs/conferencias/grounded.jsonl=6 runs/discursos/train.jsonl=2 \
-	    runs/discursos/grounded.jsonl=4 runs/preguntas/train.jsonl=2 runs/chat/train.jsonl=0.5
+	    runs/discursos/grounded.jsonl=4 runs/preguntas/train.jsonl=2 runs/chat/train.jsonl=0.05
 
 NAME = phi3-orador-mini-es
 ADAPTERS = charlas chat alcaldesa preguntas

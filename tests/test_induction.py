@@ -20,7 +20,7 @@ def test_what_is_told_was_seen_after_the_same_token_before() -> None:
     ids, told = drills.rows(np.random.default_rng(0), 8, 200)
     assert ids.shape == (8, 201)
     assert told.shape == (8, 200)
-    assert 0.3 < told.mean() < 0.95
+    assert 0.2 < told.mean() < 0.7
     for row, known in zip(ids.tolist(), told.tolist(), strict=True):
         seen: set[tuple[int, int]] = set()
         for pair, is_told in zip(pairwise(row), known, strict=True):
@@ -56,22 +56,33 @@ def test_three_tokens_go_before_two() -> None:
     assert places[known].tolist() == [2, 3, 1, 2, 3]
 
 
-def test_most_rows_are_a_piece_of_the_texts_as_a_question_and_excerpts_of_it_as_the_answer() -> None:
-    user, end, assistant = marks = 9001, 9002, 9003
+def test_an_answer_says_every_span_of_its_question_once() -> None:
+    user, end, assistant = 9001, 9002, 9003
     drills = Drills(np.eye(8)[0], np.arange(5000), np.array([user]), np.array([end, assistant]))
-    ids, told = drills.rows(np.random.default_rng(1), 40, 400)
-    excerpts = [row for row in ids if row.max() > 0]
-    assert 20 < len(excerpts) < 36
-    for row, known in zip(ids, told, strict=True):
-        if row.max() > 0:
-            answered = row.tolist().index(assistant)
-            assert row[0] == user
-            assert row[answered - 1] == end
-            assert 90 < answered <= 2 + 400 * 2 // 3
-            assert set(row[answered + 1 :]) <= set(row[:answered]) - set(marks)
-            assert not known[:answered].any()
-            assert (np.diff(row)[known] == 1).all()
-            assert known[answered:].mean() > 0.7
+    ids, told = drills.rows(np.random.default_rng(1), 40, 1200)
+    turns = of_texts = whole = 0
+    for row, known in zip(ids.tolist(), told.tolist(), strict=True):
+        assert row[0] == user
+        starts = [n for n, token in enumerate(row) if token == user]
+        for start, stop in zip(starts, [*starts[1:], None], strict=True):
+            turn = row[start + 1 : stop]
+            if assistant not in turn:
+                continue  # the row ends within the question
+            middle = turn.index(assistant)
+            piece, answer = turn[: middle - 1], turn[middle + 1 :]
+            assert turn[middle - 1] == end
+            assert not any(known[start : start + middle])
+            if stop is not None:
+                assert answer.pop() == end
+                assert sorted(answer) == piece
+                whole += 1
+            assert len(set(answer)) == len(answer) or not any(answer)
+            turns += 1
+            of_texts += max(piece) > 0
+    assert whole > 40
+    assert 0.5 < of_texts / turns < 0.9
+    tokens = np.diff(ids)[told]
+    assert set(tokens) == {0, 1}  # within a span the texts of this test count up, the random tokens are one
 
 
 def test_a_model_learns_to_copy() -> None:

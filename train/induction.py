@@ -2,9 +2,10 @@
 
 Used by `python -m train pretrain --induction SHARE`.
 
-A row repeats sequences of random tokens, which only the context can predict, or excerpts of a piece of the texts. That needs attention
-heads that are of no use without each other (Olsson et al., "In-context Learning and Induction Heads", 2022), so that on random rows alone,
-a 5.5 M model learned nothing in 500 steps. Here the heads are told where to look: those of the first layer at the tokens before, one each, two of
+A row holds a piece of the texts, or random tokens, which only the context can predict, as a question, and as the answer the same in
+another order, every span of it once: an answer that repeats itself would teach to say things twice. That needs attention heads that are
+of no use without each other (Olsson et al., "In-context Learning and Induction Heads", 2022), so that on random rows alone, a 5.5 M
+model learned nothing in 500 steps. Here the heads are told where to look: those of the first layer at the tokens before, one each, two of
 the middle layer at the token after the earlier place where the last three tokens stood too. One token would not do: after "de la" a passage goes on in
 many ways, and a model that jumps from one to the other glues words together. Of several such places the first: an answer that looks up what it has
 itself said goes round in circles. The rest of the circuit then learns by itself.
@@ -21,22 +22,22 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-SHORTEST, LONGEST, MOST = 6, 60, 3
-"""Tokens of a sequence, and how many different ones a row repeats."""
+SHORTEST, LONGEST = 6, 60
+"""Tokens of a span."""
 MATCH = 3
 """Tokens that tell a place."""
 ATTENTION_WEIGHT = 0.5
 HEADS = 2
 """Heads that look words up."""
 EXCERPTS = 0.7
-"""Share of the rows that hold excerpts of the texts, laid out as a question and its answer; the others hold random tokens."""
+"""Share of the pieces that are excerpts of the texts; the others are random tokens."""
 QUESTION, ANSWER = ["<|user|>"], ["<|end|>", "<|assistant|>"]
 
 
 @dataclass(frozen=True)
 class Drills:
-    """Rows that repeat sequences of random tokens, `frequencies` [vocabulary] being the chances of each, or excerpts of a piece of `tokens`,
-    which then stands between the tokens `question` and `answer`."""
+    """Rows of pieces, of `tokens` or of random ones (`frequencies` [vocabulary]: the chances of each), between the tokens `question` and
+    `answer`, each followed by its spans in another order."""
 
     frequencies: np.ndarray
     tokens: np.ndarray
@@ -60,31 +61,36 @@ class Drills:
         return ids, told[:, 1:]
 
     def _row(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-        parts = self._excerpts(rng, size) if rng.random() < EXCERPTS else self._sequences(rng)
-        ids, told = zip(*_filling(parts, size), strict=True)
+        ids, told = zip(*_filling(self._exercises(rng, size), size), strict=True)
         return np.concatenate(ids)[:size], np.concatenate(told)[:size]
 
-    def _sequences(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Some sequences of random tokens again and again; which one comes is chance, so their first two tokens are not told."""
-        lengths = rng.integers(SHORTEST, LONGEST, int(rng.integers(1, MOST + 1)))
-        found = [rng.choice(len(self.frequencies), size, p=self.frequencies) for size in lengths]
-        seen: set[int] = set()
+    def _exercises(self, rng: np.random.Generator, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Parts of a row: a piece of a sixth to half of `size`, its spans, the next piece. A span's first tokens tell which one it is."""
         while True:
-            chosen = int(rng.integers(len(found)))
-            yield found[chosen], (np.arange(len(found[chosen])) >= 2) & (chosen in seen)
-            seen.add(chosen)
+            piece = self._piece(rng, int(rng.integers(size // 6, size // 2)))
+            yield _untold(np.concatenate([self.question, piece, self.answer]))
+            spans = np.split(piece, _cuts(rng, len(piece)))
+            for n in rng.permutation(len(spans)):
+                yield spans[n], np.arange(len(spans[n])) >= MATCH
+            yield _untold(self.answer[:1])
 
-    def _excerpts(self, rng: np.random.Generator, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """A piece of the texts, a quarter to two thirds of a row of `size`, as the question, and then excerpts of it as the answer."""
-        length = int(rng.integers(size // 4, size * 2 // 3))
-        start = int(rng.integers(len(self.tokens) - length))
-        piece = np.asarray(self.tokens[start : start + length], dtype=np.int64)
-        asked = np.concatenate([self.question, piece, self.answer])
-        yield asked, np.zeros(len(asked), dtype=bool)
-        while True:
-            span = int(rng.integers(SHORTEST, min(LONGEST, length)))
-            begin = int(rng.integers(length - span + 1))
-            yield piece[begin : begin + span], np.arange(span) >= MATCH
+    def _piece(self, rng: np.random.Generator, length: int) -> np.ndarray:
+        if rng.random() < EXCERPTS:
+            start = int(rng.integers(len(self.tokens) - length))
+            return np.asarray(self.tokens[start : start + length], dtype=np.int64)
+        return rng.choice(len(self.frequencies), length, p=self.frequencies)
+
+
+def _untold(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return ids, np.zeros(len(ids), dtype=bool)
+
+
+def _cuts(rng: np.random.Generator, length: int) -> list[int]:
+    """Where spans of SHORTEST to LONGEST tokens end in a piece of `length`; the last takes what is left."""
+    cuts = [int(rng.integers(SHORTEST, LONGEST))]
+    while cuts[-1] < length:
+        cuts.append(cuts[-1] + int(rng.integers(SHORTEST, LONGEST)))
+    return cuts[:-1]
 
 
 def _filling(
