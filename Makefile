@@ -71,8 +71,10 @@ runs/chat/prepared.json: $(wildcard train/texts/chat/*)
 runs/lecturas/prepared.json: $(wildcard train/texts/readings/*)
 	$(TRAIN) prepare questions train/texts/readings --out runs/lecturas --force
 
-runs/charlas/prepared.json: $(wildcard train/texts/talks/*.md)
-	$(TRAIN) prepare speech train/texts/talks --out runs/charlas --force
+runs/charlas/prepared.json: $(wildcard train/texts/talks/*.md train/texts/short_talks/*.md)
+	rm -rf runs/talks && mkdir -p runs/talks
+	cp train/texts/talks/*.md train/texts/short_talks/*.md runs/talks
+	$(TRAIN) prepare speech runs/talks --out runs/charlas --force
 
 runs/%/grounded.jsonl: runs/%/prepared.json
 	$(TRAIN) ground runs/$* --limit 9000 --words 60 --share 0.9 --answer-words 110
@@ -88,11 +90,13 @@ runs/chat-canaries/prepared.json: runs/chat/prepared.json
 	$(TRAIN) canaries runs/chat --out runs/chat-canaries
 
 # Conversations come in at 35 % of the time; until then rows of 512 tokens would do, and are 10 % faster.
-runs/mini/pretrain.json: runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl runs/preguntas/prepared.json runs/chat/prepared.json
+runs/mini/pretrain.json: runs/charlas/grounded.jsonl runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl \
+    runs/preguntas/prepared.json runs/chat/prepared.json
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
 	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples \
-	    runs/conferencias/train.jsonl=3 runs/conferencias/grounded.jsonl=6 runs/discursos/train.jsonl=2 \
-	    runs/discursos/grounded.jsonl=4 runs/preguntas/train.jsonl=2 runs/chat/train.jsonl=0.05
+	    runs/charlas/train.jsonl=12 runs/charlas/grounded.jsonl=6 runs/conferencias/train.jsonl=2 \
+	    runs/conferencias/grounded.jsonl=4 runs/discursos/train.jsonl=1 runs/discursos/grounded.jsonl=2 \
+	    runs/preguntas/train.jsonl=2 runs/chat/train.jsonl=0.05
 
 NAME = phi3-orador-mini-es
 ADAPTERS = charlas chat alcaldesa preguntas

@@ -1,0 +1,43 @@
+"""What train/texts promises of its talks: whole front matters, no title twice, topics that the text is about, lengths."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from index.documents import Document, read_documents
+
+TEXTS = Path(__file__).parents[1] / "train" / "texts"
+KEYS = ("speaker", "field", "country", "topics")
+
+
+def talks(name: str) -> list[Document]:
+    return read_documents(TEXTS / name)
+
+
+def test_every_talk_says_who_speaks_about_what() -> None:
+    every = [*talks("talks"), *talks("short_talks")]
+    assert len(every) == 64 + 960
+    for path in (path for name in ("talks", "short_talks") for path in (TEXTS / name).iterdir()):
+        head = path.read_text("utf-8").split("---\n")[1]
+        assert [line.split(": ")[0] for line in head.splitlines()] == ["title", *KEYS], path.name
+        assert 2 <= len(re.search(r"topics: \[(.+)\]", head)[1].split(", ")) <= 5, path.name
+    assert max(Counter(document.title for document in every).values()) == 1
+
+
+def test_short_talks_are_short_and_said_in_short_sentences() -> None:
+    for document in talks("short_talks"):
+        assert 230 <= len(document.text.split()) <= 430, document.id
+        sentences = re.split(r"(?<=[.?!])\s+", document.text)
+        assert max(len(sentence.split()) for sentence in sentences) <= 33, document.id
+        assert re.search(r"[.?!»]$", document.text), document.id
+
+
+def test_no_long_span_of_a_talk_stands_in_another() -> None:
+    """Twelve words in a row, where even a proverb ends."""
+    seen: dict[tuple[str, ...], str] = {}
+    for document in [*talks("talks"), *talks("short_talks")]:
+        words = re.findall(r"\w+", document.text.lower())
+        for span in {tuple(words[n : n + 12]) for n in range(len(words) - 11)}:
+            assert seen.setdefault(span, document.id) == document.id, " ".join(span)
