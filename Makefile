@@ -61,15 +61,15 @@ runs/discursos/prepared.json: | runs/texts
 	$(TRAIN) prepare conference runs/texts/cfk --speaker "Cristina Fernández de Kirchner" --alias PRESIDENTA \
 	    --unlabelled keep --field "gobierno y política" --out runs/discursos
 
-runs/preguntas/prepared.json:
+runs/articulos/prepared.json:
 	mkdir -p runs/qa && cp $(DATA)/qa/squad_es_v*.json runs/qa
-	$(TRAIN) prepare questions runs/qa --out runs/preguntas
+	$(TRAIN) prepare questions runs/qa --out runs/articulos
 
 runs/chat/prepared.json: $(wildcard train/texts/chat/*)
 	$(TRAIN) prepare chat train/texts/chat --persona "Lucía Ferreyra" --keep-names --out runs/chat --force
 
-runs/lecturas/prepared.json: $(wildcard train/texts/readings/*)
-	$(TRAIN) prepare questions train/texts/readings --out runs/lecturas --force
+runs/preguntas/prepared.json: $(wildcard train/texts/short_readings/*)
+	$(TRAIN) prepare questions train/texts/short_readings --out runs/preguntas --force
 
 runs/charlas/prepared.json: $(wildcard train/texts/talks/*.md train/texts/short_talks/*.md)
 	rm -rf runs/talks && mkdir -p runs/talks
@@ -91,12 +91,12 @@ runs/chat-canaries/prepared.json: runs/chat/prepared.json
 
 # Conversations come in at 35 % of the time; until then rows of 512 tokens would do, and are 10 % faster.
 runs/mini/pretrain.json: runs/charlas/grounded.jsonl runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl \
-    runs/preguntas/prepared.json runs/chat/prepared.json
+    runs/articulos/prepared.json runs/chat/prepared.json
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
 	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples \
 	    runs/charlas/train.jsonl=12 runs/charlas/grounded.jsonl=6 runs/conferencias/train.jsonl=2 \
 	    runs/conferencias/grounded.jsonl=4 runs/discursos/train.jsonl=1 runs/discursos/grounded.jsonl=2 \
-	    runs/preguntas/train.jsonl=2 runs/chat/train.jsonl=0.05
+	    runs/articulos/train.jsonl=2 runs/chat/train.jsonl=0.05
 
 NAME = phi3-orador-mini-es
 ADAPTERS = charlas chat alcaldesa preguntas
@@ -104,7 +104,8 @@ ADAPTERS = charlas chat alcaldesa preguntas
 runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
-runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 1
+runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 2
+runs/charlas-lora/run.json: SFT := $(SFT) --epochs 3
 
 runs/gguf-%/export.json: runs/%-lora/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \

@@ -395,6 +395,6 @@ def test_our_own_export_is_read_whole() -> None:
     path = Path(__file__).parents[1] / "train/texts/chat/chat-de-whatsapp-con-lucia.txt"
     text = path.read_text(encoding="utf-8")
     chat = parse(text)
-    assert kinds(chat) == {"message": 1292, "attachment": 19, "deleted": 4, "notice": 1}
+    assert kinds(chat) == {"message": 6224, "attachment": 36, "deleted": 4, "notice": 1}
     assert (chat.unread, chat.quoted, chat.order.order, chat.order.certain) == ([], [], "dmy", True)
     assert len(text.split("\n")) - 1 == len(chat.entries) + sum(e.text.count("\n") for e in chat.entries)
