@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -41,3 +42,22 @@ def test_no_long_span_of_a_talk_stands_in_another() -> None:
         words = re.findall(r"\w+", document.text.lower())
         for span in {tuple(words[n : n + 12]) for n in range(len(words) - 11)}:
             assert seen.setdefault(span, document.id) == document.id, " ".join(span)
+
+
+def test_short_readings_bear_out_their_questions() -> None:
+    readings = [
+        reading
+        for path in sorted((TEXTS / "short_readings").iterdir())
+        for reading in json.loads(path.read_text("utf-8"))
+    ]
+    assert len(readings) == 350
+    assert max(Counter(reading["title"] for reading in readings).values()) == 1
+    for reading in readings:
+        items = reading["questions"]
+        assert [item["type"] for item in items] == ["short"] * 4 + ["true_false"] * 4, reading["title"]
+        assert sum(item["answer"] is True for item in items) == 2, reading["title"]
+        text = " ".join(reading["text"].split())
+        for item in items:
+            assert item["evidence"] in text, item
+            if item["type"] == "short":
+                assert item["answer"].rstrip(".").lower() in item["evidence"].lower(), item
