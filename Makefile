@@ -44,7 +44,7 @@ demo-train: .venv/.develop
 DATA ?= ../shared/data
 MINUTES ?= 60
 TRAIN = $(BIN)/python -m train
-SFT = --batch 2 --accumulation 2 --learning-rate 2e-3 --epochs 6 --no-gradient-checkpointing
+SFT = --batch 2 --accumulation 2 --learning-rate 2e-3 --epochs 3 --no-gradient-checkpointing
 
 bundle: .venv/.develop
 	$(MAKE) --no-print-directory space/bundle/bundle.json
@@ -90,13 +90,11 @@ runs/chat-canaries/prepared.json: runs/chat/prepared.json
 	$(TRAIN) canaries runs/chat --out runs/chat-canaries
 
 # Conversations come in at 35 % of the time; until then rows of 512 tokens would do, and are 10 % faster.
-runs/mini/pretrain.json: runs/charlas/grounded.jsonl runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl \
-    runs/articulos/prepared.json runs/chat/prepared.json
+runs/mini/pretrain.json: runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl runs/articulos/prepared.json runs/chat/prepared.json
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
 	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples \
-	    runs/charlas/train.jsonl=12 runs/charlas/grounded.jsonl=6 runs/conferencias/train.jsonl=2 \
-	    runs/conferencias/grounded.jsonl=4 runs/discursos/train.jsonl=1 runs/discursos/grounded.jsonl=2 \
-	    runs/articulos/train.jsonl=2 runs/chat/train.jsonl=0.05
+	    runs/conferencias/train.jsonl=3 runs/conferencias/grounded.jsonl=6 runs/discursos/train.jsonl=2 \
+	    runs/discursos/grounded.jsonl=4 runs/articulos/train.jsonl=2 runs/chat/train.jsonl=0.05
 
 NAME = phi3-orador-mini-es
 ADAPTERS = charlas chat alcaldesa preguntas
@@ -104,8 +102,8 @@ ADAPTERS = charlas chat alcaldesa preguntas
 runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
-runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 2
-runs/charlas-lora/run.json: SFT := $(SFT) --epochs 3
+runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 1
+runs/charlas-lora/run.json: SFT := $(SFT) --epochs 1 --rank 64 --alpha 128
 
 runs/gguf-%/export.json: runs/%-lora/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \
