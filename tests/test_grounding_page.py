@@ -54,7 +54,7 @@ def ask(page: Any, topics: str, opening: str = "", threshold: str = "0.5") -> No
 
 
 def test_a_citation_leads_to_its_passage_and_is_not_copied(page: Any, tmp_path: Path) -> None:
-    ask(page, "el maíz, la cocina, la cal", OPENING)
+    ask(page, "el nixtamal, la cadena de mamás, la cal", OPENING)
     sentences = page.locator("#sheet-rag .sentence")
     cited = sentences.filter(has_text="tres mil").locator(".cite")
     assert sentences.filter(has_text="nueve mil").locator(".bare").count() == 1
