@@ -1,4 +1,5 @@
-"""What train/texts promises of its talks: whole front matters, no title twice, topics that the text is about, lengths."""
+"""What train/texts promises of its talks and short readings: whole front matters, no title and no span twice, topics and answers that
+stand in the text, lengths."""
 
 from __future__ import annotations
 
@@ -33,6 +34,8 @@ def test_short_talks_are_short_and_said_in_short_sentences() -> None:
         sentences = re.split(r"(?<=[.?!])\s+", document.text)
         assert max(len(sentence.split()) for sentence in sentences) <= 33, document.id
         assert re.search(r"[.?!»]$", document.text), document.id
+        for word in (word for topic in document.topics for word in topic.split() if len(word) > 3):
+            assert word[: max(4, len(word) - 2)].lower() in document.text.lower(), f"{document.id}: {word}"
 
 
 def test_no_long_span_of_a_talk_stands_in_another() -> None:
