@@ -71,10 +71,16 @@ runs/chat/prepared.json: $(wildcard train/texts/chat/*)
 runs/preguntas/prepared.json: $(wildcard train/texts/short_readings/*)
 	$(TRAIN) prepare questions train/texts/short_readings --out runs/preguntas --force
 
-runs/charlas/prepared.json: $(wildcard train/texts/talks/*.md train/texts/short_talks/*.md)
+runs/charlas/prepared.json: $(wildcard train/texts/two_minute_talks/*)
+	$(TRAIN) prepare speech train/texts/two_minute_talks --out runs/charlas --force
+
+runs/biblioteca/prepared.json: $(wildcard train/texts/talks/*.md train/texts/short_talks/*.md)
 	rm -rf runs/talks && mkdir -p runs/talks
 	cp train/texts/talks/*.md train/texts/short_talks/*.md runs/talks
-	$(TRAIN) prepare speech runs/talks --out runs/charlas --force
+	$(TRAIN) prepare speech runs/talks --out runs/biblioteca --force
+
+runs/sencillos/prepared.json: $(wildcard train/texts/plain_texts/*)
+	$(TRAIN) prepare speech train/texts/plain_texts --out runs/sencillos --force
 
 runs/%/grounded.jsonl: runs/%/prepared.json
 	$(TRAIN) ground runs/$* --limit 9000 --words 60 --share 0.9 --answer-words 110
@@ -90,11 +96,13 @@ runs/chat-canaries/prepared.json: runs/chat/prepared.json
 	$(TRAIN) canaries runs/chat --out runs/chat-canaries
 
 # Conversations come in at 35 % of the time; until then rows of 512 tokens would do, and are 10 % faster.
-runs/mini/pretrain.json: runs/conferencias/grounded.jsonl runs/discursos/grounded.jsonl runs/articulos/prepared.json runs/chat/prepared.json
+runs/mini/pretrain.json: $(foreach name,conferencias discursos biblioteca,runs/$(name)/grounded.jsonl) \
+    $(foreach name,sencillos articulos,runs/$(name)/prepared.json)
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
-	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples \
-	    runs/conferencias/train.jsonl=3 runs/conferencias/grounded.jsonl=6 runs/discursos/train.jsonl=2 \
-	    runs/discursos/grounded.jsonl=4 runs/articulos/train.jsonl=2 runs/chat/train.jsonl=0.05
+	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples-share 0.75 --examples \
+	    runs/sencillos/train.jsonl=180 runs/biblioteca/train.jsonl=6 runs/biblioteca/grounded.jsonl=8 \
+	    runs/conferencias/train.jsonl=0.5 runs/conferencias/grounded.jsonl=3 runs/discursos/train.jsonl=0.5 \
+	    runs/discursos/grounded.jsonl=2 runs/articulos/train.jsonl=2
 
 NAME = phi3-orador-mini-es
 ADAPTERS = charlas chat alcaldesa preguntas
@@ -103,7 +111,7 @@ runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
 runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 1
-runs/charlas-lora/run.json: SFT := $(SFT) --epochs 1 --rank 64 --alpha 128
+runs/charlas-lora/run.json: SFT := $(SFT) --rank 64 --alpha 128
 
 runs/gguf-%/export.json: runs/%-lora/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \
@@ -118,7 +126,10 @@ runs/index-%/index.json: runs/orador-es-256/model.safetensors runs/%/prepared.js
 	$(BIN)/python -m index build runs/$*/documents.jsonl --embedder runs/orador-es-256 --words 60 --out runs/index-$*
 
 runs/originals-%.bin: runs/%/prepared.json
-	$(TRAIN) originals runs/$* --out $@
+	$(TRAIN) originals $(patsubst %/prepared.json,%,$^) --out $@
+
+# What the base has read of ours is told too.
+runs/originals-charlas.bin: runs/biblioteca/prepared.json runs/sencillos/prepared.json
 
 BASE = --base $$(ls runs/gguf-charlas/*v1.0-Q8_0.gguf)
 LORA = $$(ls runs/gguf-$(1)/*-LoRA.gguf)

@@ -144,3 +144,14 @@ def test_the_loss_is_that_of_transformers_in_bfloat16_nearly(tmp_path: Path) -> 
     )
     assert found[0] != found[1]
     assert found == pytest.approx([found[0]] * 2, abs=0.01)
+
+
+@pytest.mark.parametrize(("share", "rows"), [("0.25", 4), ("0.5", 8), ("1", 16)])
+def test_a_step_has_the_asked_share_of_conversations(tmp_path: Path, share: str, rows: int) -> None:
+    chat = [{"role": "user", "content": "Hola"}, {"role": "assistant", "content": "Buenos días a todos."}]
+    (tmp_path / "chat.jsonl").write_text(json.dumps({"messages": chat}))
+    options = ["--examples", str(tmp_path / "chat.jsonl"), "--examples-from", "0", "--examples-share", share]
+    args = arguments(tmp_path, *options)
+    trainer = pretrain.Trainer(args, pretrain_data.prepare(args.sources, args.vocabulary, tmp_path / "data"))
+    user = trainer.tokenizer.convert_tokens_to_ids("<|user|>")
+    assert [bool((row == user).any()) for row in trainer.batch()] == [True] * rows + [False] * (16 - rows)

@@ -1,5 +1,5 @@
-"""What train/texts promises of its talks and short readings: whole front matters, no title and no span twice, topics and answers that
-stand in the text, lengths."""
+"""What train/texts promises of its talks, plain texts and short readings: whole front matters, no title and no span twice, topics and
+answers that stand in the text, lengths."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from index.documents import Document, read_documents
 
@@ -45,6 +47,43 @@ def test_no_long_span_of_a_talk_stands_in_another() -> None:
         words = re.findall(r"\w+", document.text.lower())
         for span in {tuple(words[n : n + 12]) for n in range(len(words) - 11)}:
             assert seen.setdefault(span, document.id) == document.id, " ".join(span)
+
+
+@pytest.mark.parametrize(
+    ("folder", "keys", "number", "lengths"),
+    [
+        ("plain_texts", ["title", "field", "topics", "text"], 3165, (95, 185)),
+        ("two_minute_talks", ["title", "speaker", "field", "topics", "text"], 1590, (105, 205)),
+    ],
+)
+def test_simple_texts_are_short_plain_and_about_their_topics(
+    folder: str, keys: list[str], number: int, lengths: tuple[int, int]
+) -> None:
+    rows = [
+        json.loads(line)
+        for path in sorted((TEXTS / folder).iterdir())
+        for line in path.open(encoding="utf-8")
+    ]
+    assert len(rows) == number
+    assert max(Counter(row["title"] for row in rows).values()) == 1
+    words: Counter[str] = Counter()
+    for row in rows:
+        assert list(row) == keys, row["title"]
+        assert lengths[0] <= len(row["text"].split()) <= lengths[1], row["title"]
+        assert max(len(sentence.split()) for sentence in re.split(r"(?<=[.?!])\s+", row["text"])) <= 18, row[
+            "title"
+        ]
+        assert re.search(r"[.?!»]$", row["text"]), row["title"]
+        assert not re.search(r"\d", row["text"]), row["title"]
+        topics = [re.sub(r"^(el|la|los|las|un|una|mi|mis) ", "", topic) for topic in row["topics"]]
+        assert 1 <= len(topics) <= 3, row["title"]
+        assert all(topic in row["text"].lower() for topic in topics), row["title"]
+        assert topics[0] in row["text"].lower().split("\n\n")[0], row["title"]
+        words.update(re.findall(r"\w+", row["text"].lower()))
+    common = sum(count for _, count in words.most_common(3000))
+    assert (
+        common / words.total() > 0.9
+    )  # 3,000 forms are nine words of ten: what makes them easy to learn from
 
 
 def test_short_readings_bear_out_their_questions() -> None:

@@ -5,12 +5,12 @@
 A folder holds .txt or .md files or is an output of `prepare`; MILLIONS is the most millions of characters to take.
 
 Random crops of one token stream; Muon for the matrices of the layers, AdamW for embeddings and norms; warm-up,
-plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, every second row is of training
-conversations (`--examples`, the JSONL files that `prepare` and `ground` write, each with its shares of the draws) in the
-chat format that the model will serve, none of a held-out document. For the first `--induction` share, each step also
-trains on repeated random tokens and repeated pieces of the texts (train/induction.py), so that the model learns to use its context. Every
-few minutes it evaluates bits per character on held-out documents and writes a checkpoint. `OUT/model` is a
-transformers folder that `train sft` and `train export` take as `--base`.
+plateau, linear decay over the time (or tokens) given. From `--examples-from` of it on, `--examples-share` of a step's
+rows are training conversations (`--examples`, the JSONL files that `prepare` and `ground` write, each with its shares of
+the draws) in the chat format that the model will serve, none of a held-out document. For the first `--induction` share,
+each step also trains on repeated random tokens and repeated pieces of the texts (train/induction.py), so that the model
+learns to use its context. Every few minutes it evaluates bits per character on held-out documents and writes a
+checkpoint. `OUT/model` is a transformers folder that `train sft` and `train export` take as `--base`.
 """
 
 from __future__ import annotations
@@ -71,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--examples-from", type=float, default=0.6, help="share of the training before they come in"
+    )
+    parser.add_argument(
+        "--examples-share", type=float, default=0.5, help="share of a step's rows that are conversations then"
     )
     parser.add_argument(
         "--induction",
@@ -184,8 +187,9 @@ class Trainer:
         rng = np.random.default_rng((self.args.seed, self.progress.step))
         length, rows = self.args.sequence + 1, []
         with_examples = bool(self.examples) and self.done >= self.args.examples_from
+        conversations = round(self.args.batch * self.args.examples_share) if with_examples else 0
         for row in range(self.args.batch):
-            if with_examples and row % 2:
+            if row < conversations:
                 rows.append(self._packed_examples(rng, length))
             else:
                 start = int(rng.integers(0, len(self.data.tokens) - length))
