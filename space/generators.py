@@ -27,6 +27,7 @@ from space.originality import Tracker
 from space.originals import Source, texts_of
 from space.prompts import SPEECH, join_topics
 from space.rag_prompt import RagPrompt, fit, reading_budget, shorten
+from space.repeats import Repeats
 from space.studio import Studio
 
 LEAST_ROOM = 64
@@ -249,6 +250,8 @@ class _Writing:
         self.tracker = tracker
         self.length = Length(order.opening, order.target)
         self.loops = Loops(len(order.opening))
+        self.repeats = Repeats(order.opening)
+        self.opening = self.written = order.opening
         self.frame = frame
         self.deadline = deadline
         self.pace = Pace()
@@ -261,10 +264,13 @@ class _Writing:
             now = time.monotonic()
             self.pace.step(step.written, now)
             self.cached = step.cached
-            if not self.length.add(step.text):
+            self.written += step.text
+            new = self.repeats.add(step.text)
+            if not self.length.add(new if step.end is None else new + self.repeats.finish()):
                 return
-            if (begin := self.loops.find(self.length.text)) is not None:
-                self.length.end_at(begin)
+            if (begin := self.loops.find(self.written)) is not None:
+                first_round = Repeats(self.opening).add(self.written[len(self.opening) : begin])
+                self.length.end_at(len(self.opening) + len(first_round))
                 self.end = "loop"
                 return
             if step.end is not None:
@@ -309,6 +315,8 @@ class _Writing:
             self.note("cut")
         if self.end != "model" and not length.closed:
             self.note("unfinished")
+        if self.repeats.left_out:
+            self.note("repeats", n=self.repeats.left_out)
         if not length.text.strip():
             self.note("empty")
         return self.now("done")

@@ -123,6 +123,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "El modelo empezó a repetirse y el texto acaba antes: {words} palabras de las {target} pedidas.",
         "The model began to repeat itself and the text ends before that: {words} words of the {target} asked for.",
     ),
+    "note.repeats": (
+        "Frases que el modelo repitió y no se muestran: {n}.",
+        "Sentences that the model said again and that are not shown: {n}.",
+    ),
     "note.deadline": (
         "Se acabó el tiempo de esta petición ({seconds} s) antes que el discurso.",
         "The time of this request ({seconds} s) ran out before the speech ended.",

@@ -15,7 +15,7 @@ import pytest
 
 from tests.space_app import WAIT, running_app
 
-OPENING = "La cal suelta la vitamina. Esa cadena de mamás mide más de tres mil años. Esa cadena de mamás mide más de nueve mil años."
+OPENING = "Uno es panadero. Yo tengo tres amigos desde la escuela. Yo tengo nueve amigos desde la escuela."
 
 pytestmark = pytest.mark.browser
 
@@ -54,10 +54,10 @@ def ask(page: Any, topics: str, opening: str = "", threshold: str = "0.5") -> No
 
 
 def test_a_citation_leads_to_its_passage_and_is_not_copied(page: Any, tmp_path: Path) -> None:
-    ask(page, "el nixtamal, la cadena de mamás, la cal", OPENING)
+    ask(page, "los amigos, un banco del patio de la escuela", OPENING)
     sentences = page.locator("#sheet-rag .sentence")
-    cited = sentences.filter(has_text="tres mil").locator(".cite")
-    assert sentences.filter(has_text="nueve mil").locator(".bare").count() == 1
+    cited = sentences.filter(has_text="tres amigos").locator(".cite")
+    assert sentences.filter(has_text="nueve amigos").locator(".bare").count() == 1
     number = cited.get_attribute("data-number").strip("[]")
     passage = page.locator(f"#passage-{number}")
     assert not passage.is_visible()
@@ -68,7 +68,7 @@ def test_a_citation_leads_to_its_passage_and_is_not_copied(page: Any, tmp_path: 
     page.screenshot(path=tmp_path / "hover.png")
     cited.click()
     passage.wait_for(state="visible")
-    assert "Esa cadena de mamás mide más de tres mil años" in passage.inner_text()
+    assert "Yo tengo tres amigos desde la escuela" in passage.inner_text()
     page.wait_for_timeout(300)
     page.screenshot(path=tmp_path / "passage.png")
     page.locator("#sheet-rag").get_by_role("button", name="Copiar").click()
