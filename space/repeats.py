@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from space.length import sentence_ends
 
-LEAST_WORDS = 8
+LEAST_WORDS = 6
 """A shorter sentence may be meant to come back."""
 
 
