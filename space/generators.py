@@ -315,7 +315,7 @@ class _Writing:
             self.note("cut")
         if self.end != "model" and not length.closed:
             self.note("unfinished")
-        if self.repeats.left_out:
+        if self.repeats.left_out and self.end != "loop":
             self.note("repeats", n=self.repeats.left_out)
         if not length.text.strip():
             self.note("empty")

@@ -157,13 +157,13 @@ class Prompts:
     def _join(self, texts: list[str], size: int) -> Iterator[str]:
         parts: list[str] = []
         count = 0
-        for text in texts:
-            parts.append(" ".join(text.split()))
-            last = len(self._vocabulary.tokenize(parts[-1]))
-            count += last
-            if count + last / 2 >= size:  # another would be too much rather than bring it nearer
+        for text in (" ".join(text.split()) for text in texts):
+            tokens = len(self._vocabulary.tokenize(text))
+            if parts and count + tokens / 2 >= size:  # this one would take it farther from `size`
                 yield " ".join(parts)
-                parts, count = [], 0
+                parts, count = [], count - size  # what is missing or too much, the next one makes up for
+            parts.append(text)
+            count += tokens
 
     def _meta(self, key: str) -> str:
         """The value of a key of the GGUF, as a text."""
