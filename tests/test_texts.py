@@ -1,19 +1,24 @@
-"""What train/texts promises of its talks, plain texts and short readings: whole front matters, no title and no span twice, topics and
-answers that stand in the text, lengths."""
+"""What train/texts promises of its talks, plain texts, readings, chats and conferences: whole front matters, no span twice, topics and
+answers that stand in the text, lengths, few words."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
 from index.documents import Document, read_documents
+from index.passages import paragraphs, sentences
+from tests.bench.samples import UNSEEN
 
 TEXTS = Path(__file__).parents[1] / "train" / "texts"
 KEYS = ("speaker", "field", "country", "topics")
+TALKS, SUBJECTS = 2943, 192
+PLAIN_MESSAGES, PLAIN_CONFERENCES = 5796, 389
+MESSAGES = {"Lucía Ferreyra": 6274, "Irene Paz": 3889, "Visita": 6084, "Andrés Gil": 3889}
 
 
 def talks(name: str) -> list[Document]:
@@ -52,7 +57,7 @@ def test_no_long_span_of_a_talk_stands_in_another() -> None:
 @pytest.mark.parametrize(
     ("folder", "keys", "number", "lengths"),
     [
-        ("plain_texts", ["title", "field", "topics", "text"], 3165, (95, 185)),
+        ("plain_texts", ["title", "field", "topics", "text"], 5305, (95, 185)),
         ("two_minute_talks", ["title", "speaker", "field", "topics", "text"], 1590, (105, 205)),
     ],
 )
@@ -68,38 +73,146 @@ def test_simple_texts_are_short_plain_and_about_their_topics(
     assert max(Counter(row["title"] for row in rows).values()) == 1
     words: Counter[str] = Counter()
     for row in rows:
-        assert list(row) == keys, row["title"]
-        assert lengths[0] <= len(row["text"].split()) <= lengths[1], row["title"]
-        assert max(len(sentence.split()) for sentence in re.split(r"(?<=[.?!])\s+", row["text"])) <= 18, row[
-            "title"
-        ]
-        assert re.search(r"[.?!»]$", row["text"]), row["title"]
-        assert not re.search(r"\d", row["text"]), row["title"]
+        title, text, low = row["title"], row["text"], row["text"].lower()
+        assert list(row) == keys, title
+        assert lengths[0] <= len(text.split()) <= lengths[1], title
+        said = [sentence for paragraph in paragraphs(text) for sentence in sentences(paragraph)]
+        assert max(len(sentence.split()) for sentence in said) <= 18, title
+        assert re.search(r"[.?!»]$", text), title
+        assert not re.search(r"\d", text), title
         topics = [re.sub(r"^(el|la|los|las|un|una|mi|mis) ", "", topic) for topic in row["topics"]]
-        assert 1 <= len(topics) <= 3, row["title"]
-        assert all(topic in row["text"].lower() for topic in topics), row["title"]
-        assert topics[0] in row["text"].lower().split("\n\n")[0], row["title"]
-        words.update(re.findall(r"\w+", row["text"].lower()))
-    common = sum(count for _, count in words.most_common(3000))
-    assert (
-        common / words.total() > 0.9
-    )  # 3,000 forms are nine words of ten: what makes them easy to learn from
+        assert 1 <= len(topics) <= 3, title
+        assert all(topic in low for topic in topics), title
+        assert topics[0] in low.split("\n\n")[0], title
+        words.update(re.findall(r"\w+", low))
+    # 3,000 forms are nine words of ten: what makes the texts easy to learn from.
+    assert sum(count for _, count in words.most_common(3000)) / words.total() > 0.9
 
 
-def test_short_readings_bear_out_their_questions() -> None:
+def test_plain_talks_say_the_same_plain_things_of_a_subject_many_times() -> None:
+    rows = [
+        json.loads(line)
+        for path in sorted((TEXTS / "plain_talks").iterdir())
+        for line in path.open(encoding="utf-8")
+    ]
+    assert len(rows) == TALKS
+    words: Counter[str] = Counter()
+    seen: set[tuple[str, ...]] = set()
+    for row in rows:
+        title, text = row["title"], row["text"]
+        assert list(row) == ["title", "speaker", "field", "topics", "text"], title
+        parts = text.lower().split("\n\n")
+        noun = re.sub(r"^(el|la|los|las) ", "", row["topics"][0])
+        assert [noun in part for part in parts] == [True] * 4, title
+        said = [sentence for part in parts for sentence in sentences(part)]
+        assert max(len(sentence.split()) for sentence in said) <= 16, title
+        assert 85 <= len(text.split()) <= 135, title
+        assert "gracias" in said[-1], title
+        assert not re.search(r"\d", text), title
+        spoken = re.findall(r"\w+", text.lower())
+        spans = {tuple(spoken[n : n + 12]) for n in range(len(spoken) - 11)}
+        assert not spans & seen, title
+        seen |= spans
+        words.update(spoken)
+    subjects = Counter(row["topics"][0] for row in rows)
+    assert len(subjects) == SUBJECTS
+    assert 8 <= min(subjects.values()) <= max(subjects.values()) <= 32
+    # 1,000 forms are nine words of ten.
+    assert sum(count for _, count in words.most_common(1000)) / words.total() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("folder", "number", "each", "true"),
+    [("short_readings", 350, 4, {2}), ("plain_readings", 1040, 3, {0, 1, 2, 3})],
+)
+def test_readings_bear_out_their_questions(folder: str, number: int, each: int, true: set[int]) -> None:
     readings = [
         reading
-        for path in sorted((TEXTS / "short_readings").iterdir())
+        for path in sorted((TEXTS / folder).iterdir())
         for reading in json.loads(path.read_text("utf-8"))
     ]
-    assert len(readings) == 350
+    assert len(readings) == number
     assert max(Counter(reading["title"] for reading in readings).values()) == 1
+    false = sum(item.get("answer") is False for reading in readings for item in reading["questions"])
+    assert 0.45 < false / (number * each) < 0.55
     for reading in readings:
         items = reading["questions"]
-        assert [item["type"] for item in items] == ["short"] * 4 + ["true_false"] * 4, reading["title"]
-        assert sum(item["answer"] is True for item in items) == 2, reading["title"]
+        assert [item["type"] for item in items] == ["short"] * each + ["true_false"] * each, reading["title"]
+        assert sum(item["answer"] is True for item in items) in true, reading["title"]
         text = " ".join(reading["text"].split())
         for item in items:
             assert item["evidence"] in text, item
             if item["type"] == "short":
                 assert item["answer"].rstrip(".").lower() in item["evidence"].lower(), item
+
+
+def test_simple_chats_are_short_and_without_figures() -> None:
+    said: dict[str, list[str]] = defaultdict(list)
+    for path in (TEXTS / "simple_chats").glob("*/*.txt"):
+        for line in path.read_text("utf-8").splitlines()[1:]:
+            _, author, message = re.fullmatch(r"([^-]+) - ([^:]+): (.+)", line).groups()
+            said[author].append(message)
+    assert {author: len(messages) for author, messages in said.items()} == MESSAGES
+    for persona in ("Lucía Ferreyra", "Irene Paz"):
+        for message in said[persona]:
+            assert len(message.split()) <= 26, message
+            assert not re.search(r"\d", message), message
+            assert message.endswith((".", "?", "!", "»", "…")), message
+
+
+def test_plain_chats_take_turns_and_answer_in_few_words() -> None:
+    said: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
+    for path in (TEXTS / "plain_chats").glob("*.txt"):
+        for line in path.read_text("utf-8").splitlines()[1:]:
+            _, author, message = re.fullmatch(r"([^-]+) - ([^:]+): (.+)", line).groups()
+            said[author] += 1
+            if author != "Visita":
+                assert len(message.split()) <= 16, message
+                assert message.endswith((".", "?", "!")), message
+                assert message.count("¿") == message.count("?"), message
+                answers[message] += 1
+            assert not re.search(r"\d|http", message), message
+    assert said == {"Visita": PLAIN_MESSAGES, "Lucía Ferreyra": PLAIN_MESSAGES}
+    # The same answers come back.
+    assert sum(count for _, count in answers.most_common(400)) / PLAIN_MESSAGES > 0.3
+
+
+def test_the_visits_of_the_samples_are_not_learnt() -> None:
+    lines = [
+        line
+        for path in (TEXTS / "plain_chats").glob("*.txt")
+        for line in path.read_text("utf-8").splitlines()
+    ]
+    said = {" ".join(re.findall(r"\w+", line.partition("Visita: ")[2].lower())) for line in lines}
+    assert "hola cómo estás" in said
+    for message in (message for visit in UNSEEN for message in visit):
+        assert " ".join(re.findall(r"\w+", message.lower())) not in said, message
+
+
+def test_plain_conferences_name_their_subject_in_every_turn() -> None:
+    paths = sorted((TEXTS / "plain_conferences").iterdir())
+    assert len(paths) == PLAIN_CONFERENCES
+    for path in paths:
+        (title, *_), *turns = (part.split("\n") for part in path.read_text("utf-8").strip().split("\n---\n"))
+        subject = re.fullmatch(r"Conferencia de prensa sobre (?:(?:el|la|los|las) )?(.+)", title)[1].lower()
+        hers = [" ".join(lines) for label, *lines in turns if label.endswith("ROSARIO QUIÑONES BELTRÁN")]
+        assert (len(turns), len(hers)) == (5, 3), path.name
+        assert all(55 <= len(turn.split()) <= 95 for turn in hers), path.name
+        assert all(turn.lower().count(subject) >= 2 for turn in hers), path.name
+        assert not any(re.search(r"\d", " ".join(lines)) for _, *lines in turns), path.name
+        assert max(len(sentence.split()) for turn in hers for sentence in sentences(turn)) <= 17, path.name
+
+
+def test_simple_conferences_are_short_and_about_their_subject() -> None:
+    paths = sorted((TEXTS / "simple_conferences").iterdir())
+    assert len(paths) == 216
+    for path in paths:
+        (title, *_), *turns = (part.split("\n") for part in path.read_text("utf-8").strip().split("\n---\n"))
+        subject = re.fullmatch(r"Conferencia de prensa sobre (?:(?:el|la|los|las) )?(.+)", title)[1]
+        hers = [" ".join(lines) for label, *lines in turns if label.endswith("ROSARIO QUIÑONES BELTRÁN")]
+        assert (len(turns), len(hers)) == (7, 4), path.name
+        assert all(45 <= len(turn.split()) <= 165 for turn in hers), path.name
+        assert subject.lower().split()[0][:5] in hers[0].lower(), path.name
+        assert not any(re.search(r"\d", " ".join(lines)) for _, *lines in turns), path.name
+        assert max(len(sentence.split()) for turn in hers for sentence in sentences(turn)) <= 20, path.name

@@ -1,19 +1,27 @@
-"""Twenty texts of each tab of a bundle, to be read: `python -m tests.bench.samples [--bundle DIR] > samples.md`.
+"""Twenty texts of each generator of the embedded bundle (twice as many chats), to be read: `python -m tests.bench.samples [--bundle DIR] > samples.md`.
 
 The prompts, the seeds and the settings (one minute, the page's creativity) are fixed here, before anything is read, so that no text is
-chosen. docs/samples.md keeps the texts of the embedded bundle with a reader's verdict on each.
+chosen. docs/samples.md keeps the texts of the embedded bundle with a reader's verdict on them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from space.bundle import Bundle
+from space.chatting import Talk, chat
 from space.frames import Frame, Grounded, Speech
 from space.generators import finetuned, rag
+from space.question_frames import Ask
+from space.question_list import format_questions
+from space.questions import questions
 from space.settings import EMBEDDED, Settings
 from space.studio import Studio
+from tests.corpus_files import ROOT
 
 PROMPTS = [
     ("el mar, los pescadores", "oceanografía", ""),
@@ -39,23 +47,155 @@ PROMPTS = [
 ]
 
 
+MAYOR = [
+    "el agua, las colonias",
+    "la basura",
+    "los perros de la calle",
+    "el mercado",
+    "los camiones, las calles",
+    "el puente",
+    "la luz de la plaza",
+    "la escuela, los niños",
+    "la biblioteca",
+    "el fútbol",
+    "el dinero, las cuentas",
+    "los impuestos",
+    "el trabajo, los jóvenes",
+    "el hospital",
+    "la policía, el miedo",
+    "los viejos",
+    "las promesas",
+    "los errores",
+    "la fiesta del pueblo",
+    "el lago, los pescadores",
+]
+EVERYDAY = [
+    ("Hola, ¿cómo estás?", "¿Y qué hiciste hoy?"),
+    ("¿Quién eres?", "¿Y en qué trabajas?"),
+    ("hola que haces", "puedo ir a verte?"),
+    ("Estoy muy triste hoy.", "Se murió mi gato."),
+    ("¿Qué te gusta hacer los domingos?", "A mí me gusta leer."),
+    ("¿Tienes hermanos?", "¿Cómo se llama?"),
+    ("Cuéntame algo divertido.", "jajaja, ¿y qué más?"),
+    ("¿Vamos al cine el sábado?", "¿A qué hora?"),
+    ("Perdí mi trabajo.", "No sé qué hacer."),
+    ("¿Cómo se hace el pan?", "¿Cuánto tiempo en el horno?"),
+    ("Buenas noches.", "¿Tienes sueño?"),
+    ("¿Te gusta la música?", "¿Qué canción te gusta más?"),
+    ("Mañana tengo un examen de matemáticas.", "¿Me ayudas a estudiar?"),
+    ("No te entiendo.", "Eres tonta."),
+    ("Está lloviendo mucho.", "No tengo paraguas."),
+    ("¿Tienes perro?", "¿Qué come?"),
+    ("Hoy es mi cumpleaños.", "¿Me haces una torta?"),
+    ("¿Eres una máquina?", "¿Y cómo lo sé?"),
+    ("Me duele la cabeza.", "Trabajé todo el día."),
+    ("¿Qué piensas de los políticos?", "Hasta luego, gracias."),
+]
+"""Visits as many people begin them, in words that the persona has learnt."""
+UNSEEN = [
+    ("Buenas tardes, Lucía, ¿qué tal va todo?", "¿Trabajaste mucho esta mañana?"),
+    ("¿Con quién estoy hablando?", "¿Y eso es un trabajo difícil?"),
+    ("oye que andas haciendo", "mañana paso por la panaderia"),
+    ("Hoy me siento mal.", "Discutí con mi hermana."),
+    ("¿Qué haces cuando no trabajas?", "Yo salgo a correr."),
+    ("¿Son muchos en tu familia?", "¿Y los ves mucho?"),
+    ("Hazme reír.", "¡Qué gracioso!"),
+    ("¿Te vienes a la playa conmigo?", "Bueno, otro día."),
+    ("Mi jefe me gritó.", "Quiero dejar ese trabajo."),
+    ("¿Me das la receta del pan?", "¿Y se pone azúcar?"),
+    ("Me voy a dormir ya.", "Nos hablamos mañana."),
+    ("¿Qué escuchas en la radio?", "Yo prefiero el rock."),
+    ("El lunes empiezo en una escuela nueva.", "Tengo un poco de miedo."),
+    ("No sabés nada de nada.", "Bueno, perdón."),
+    ("Qué sol tan lindo hace hoy.", "Voy a ir al parque."),
+    ("Mi perro se llama Toby.", "¿Cómo se llama el tuyo?"),
+    ("Mi hija cumple cinco años el viernes.", "Quiero una torta para ella."),
+    ("¿Hablo con una persona de verdad?", "Ah, no lo sabía."),
+    ("Me caí y me duele la rodilla.", "Ya fui al médico."),
+    ("¿Quién va a ganar las elecciones?", "Bueno, me tengo que ir."),
+]
+"""Visits worded otherwise than in the chats that the persona has learnt from (tests/test_texts.py)."""
+TEXTS = ROOT / "train" / "texts"
+HELD_OUT = [
+    "El cuello de la jirafa",
+    "La golondrina y su nido de barro",
+    "El desierto más seco",
+    "El sombrero que no es de Panamá",
+    "Cómo nace una guitarra",
+    "El mantel de doña Carmela",
+    "El disfraz de caracol",
+    "Un baile con pañuelos",
+    "Las cabinas que vuelan sobre La Paz",
+    "Cómo vemos el mundo",
+    "La receta del abuelo Hilario",
+    "La noche de la panadera",
+    "Siete colores en el cielo",
+    "Primero la luz, luego el ruido",
+    "Perdidos en el museo de los mapas",
+    "La Gran Muralla China",
+    "Aviso a los vecinos",
+]
+"""Short readings of the test split, which the adapter of questions has not learnt from; with the three longer readings, twenty texts."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, default=EMBEDDED)
-    parser.add_argument("--minutes", type=float, default=1)
-    parser.add_argument("--only", choices=["finetuned", "rag"], help="one of the tabs")
+    parser.add_argument("--only", choices=SECTIONS, help="one of the sections")
     args = parser.parse_args()
     studio = Studio(Bundle.load(args.bundle), Settings())
-    if args.only != "rag":
-        print("## Fine-tuned\n")
-        for seed, (topics, field, opening) in enumerate(PROMPTS, 1):
-            speech = Speech(topics=topics, field=field, opening=opening, minutes=args.minutes, seed=seed)
-            print(sample(seed, speech, list(finetuned(studio, speech))[-1]))
-    if args.only != "finetuned":
-        print("## RAG\n")
-        for seed, (topics, field, _) in enumerate(PROMPTS, 1):
-            question = Grounded(topics=topics, field=field, minutes=args.minutes, seed=seed)
-            print(sample(seed, question, list(rag(studio, question))[-1]))
+    for name in [args.only] if args.only else SECTIONS:
+        title, samples = SECTIONS[name]
+        print(f"## {title}\n")
+        for text in samples(studio):
+            print(text)
+
+
+def talks(studio: Studio) -> Iterator[str]:
+    for seed, (topics, field, opening) in enumerate(PROMPTS, 1):
+        speech = Speech(topics=topics, field=field, opening=opening, minutes=1, seed=seed)
+        yield sample(seed, speech, list(finetuned(studio, speech))[-1])
+
+
+def talks_with_passages(studio: Studio) -> Iterator[str]:
+    for seed, (topics, field, _) in enumerate(PROMPTS, 1):
+        speech = Grounded(topics=topics, field=field, minutes=1, seed=seed)
+        yield sample(seed, speech, list(rag(studio, speech))[-1])
+
+
+def mayor(studio: Studio) -> Iterator[str]:
+    for seed, topics in enumerate(MAYOR, 1):
+        speech = Speech(
+            topics=topics, field="gobierno municipal", minutes=1, seed=seed, generator="alcaldesa"
+        )
+        yield sample(seed, speech, list(finetuned(studio, speech))[-1])
+
+
+def chats(visits: list[tuple[str, str]], studio: Studio) -> Iterator[str]:
+    """Each of the two messages of a visit and what the persona answers."""
+    for seed, said in enumerate(visits, 1):
+        history: list[dict[str, str]] = []
+        for message in said:
+            last = list(chat(studio, Talk(message, history, seed=seed)))[-1]
+            history = last.history
+        names = {"user": "–", "assistant": last.persona.split()[0]}
+        turns = (f"> **{names[m['role']]}** " + m["content"].replace("\n", " / ") for m in history)
+        yield f"### {seed}.\n\n" + "\n>\n".join(turns) + "\n"
+
+
+def questions_about_texts(studio: Studio) -> Iterator[str]:
+    """Two items about each text: a question and a statement."""
+    longer = [json.loads(path.read_text("utf-8")) for path in sorted((TEXTS / "readings").glob("*.json"))]
+    short = [
+        r for path in (TEXTS / "short_readings").glob("*.json") for r in json.loads(path.read_text("utf-8"))
+    ]
+    readings = {reading["title"]: reading["text"] for reading in [*longer, *short]}
+    titles = [reading["title"] for reading in longer] + HELD_OUT
+    for seed, title in enumerate(titles, 1):
+        last = list(questions(studio, Ask(readings[title], number=2, types="both", seed=seed)))[-1]
+        items = format_questions(asked.item for asked in last.items).replace("\n", "\n>\n> ")
+        told = [f"{sum(not asked.doubt for asked in last.items)} of {len(last.items)} borne out"]
+        yield f"### {seed}. {title}\n\n> {items}\n\n" + "; ".join(told + [n.key for n in last.notes]) + "\n"
 
 
 def sample(number: int, speech: Speech, frame: Frame) -> str:
@@ -72,6 +212,15 @@ def sample(number: int, speech: Speech, frame: Frame) -> str:
         )
     return "\n".join([*lines, "; ".join(told + [note.key for note in frame.notes]), ""])
 
+
+SECTIONS: dict[str, tuple[str, Callable[[Studio], Iterator[str]]]] = {
+    "finetuned": ("Fine-tuned", talks),
+    "rag": ("RAG", talks_with_passages),
+    "mayor": ("The mayor", mayor),
+    "questions": ("Questions", questions_about_texts),
+    "everyday": ("Chat, everyday visits", partial(chats, EVERYDAY)),
+    "unseen": ("Chat, visits worded otherwise", partial(chats, UNSEEN)),
+}
 
 if __name__ == "__main__":
     main()
