@@ -44,7 +44,7 @@ demo-train: .venv/.develop
 DATA ?= ../shared/data
 MINUTES ?= 60
 TRAIN = $(BIN)/python -m train
-SFT = --batch 2 --accumulation 2 --learning-rate 2e-3 --epochs 3 --no-gradient-checkpointing
+SFT = --batch 8 --accumulation 1 --learning-rate 1.5e-3 --rank 64 --alpha 128 --dropout 0 --no-gradient-checkpointing
 
 bundle: .venv/.develop
 	$(MAKE) --no-print-directory space/bundle/bundle.json
@@ -65,14 +65,23 @@ runs/articulos/prepared.json:
 	mkdir -p runs/qa && cp $(DATA)/qa/squad_es_v*.json runs/qa
 	$(TRAIN) prepare questions runs/qa --out runs/articulos
 
-runs/chat/prepared.json: $(wildcard train/texts/chat/*)
-	$(TRAIN) prepare chat train/texts/chat --persona "Lucía Ferreyra" --keep-names --out runs/chat --force
+runs/chat/prepared.json: $(wildcard train/texts/plain_chats/*)
+	$(TRAIN) prepare chat train/texts/plain_chats --persona "Lucía Ferreyra" --keep-names --out runs/chat --force
+
+runs/conversaciones/prepared.json: $(wildcard train/texts/simple_chats/irene/*)
+	$(TRAIN) prepare chat train/texts/simple_chats/irene --persona "Irene Paz" --keep-names --out runs/conversaciones --force
+
+runs/faciles/prepared.json: $(wildcard train/texts/plain_readings/*)
+	$(TRAIN) prepare questions train/texts/plain_readings --out runs/faciles --force
 
 runs/preguntas/prepared.json: $(wildcard train/texts/short_readings/*)
 	$(TRAIN) prepare questions train/texts/short_readings --out runs/preguntas --force
 
-runs/charlas/prepared.json: $(wildcard train/texts/two_minute_talks/*)
-	$(TRAIN) prepare speech train/texts/two_minute_talks --out runs/charlas --force
+runs/charlas/prepared.json: $(wildcard train/texts/plain_talks/*)
+	$(TRAIN) prepare speech train/texts/plain_talks --out runs/charlas --force
+
+runs/minutos/prepared.json: $(wildcard train/texts/two_minute_talks/*)
+	$(TRAIN) prepare speech train/texts/two_minute_talks --out runs/minutos --force
 
 runs/biblioteca/prepared.json: $(wildcard train/texts/talks/*.md train/texts/short_talks/*.md)
 	rm -rf runs/talks && mkdir -p runs/talks
@@ -82,25 +91,30 @@ runs/biblioteca/prepared.json: $(wildcard train/texts/talks/*.md train/texts/sho
 runs/sencillos/prepared.json: $(wildcard train/texts/plain_texts/*)
 	$(TRAIN) prepare speech train/texts/plain_texts --out runs/sencillos --force
 
+GROUNDED = 9000
+runs/charlas/grounded.jsonl: GROUNDED = 400
+runs/alcaldesa/grounded.jsonl: GROUNDED = 250
+
 runs/%/grounded.jsonl: runs/%/prepared.json
-	$(TRAIN) ground runs/$* --limit 9000 --words 60 --share 0.9 --answer-words 110
+	$(TRAIN) ground runs/$* --limit $(GROUNDED) --words 60 --share 0.9 --answer-words 110
 
 runs/charlas-lora/run.json: runs/charlas/grounded.jsonl
 runs/alcaldesa-lora/run.json: runs/alcaldesa/grounded.jsonl
 
-runs/alcaldesa/prepared.json: $(wildcard train/texts/conferences/*)
-	$(TRAIN) prepare conference train/texts/conferences --speaker "Rosario Quiñones Beltrán" --field "gobierno municipal" \
+runs/alcaldesa/prepared.json: $(wildcard train/texts/plain_conferences/*)
+	$(TRAIN) prepare conference train/texts/plain_conferences --speaker "Rosario Quiñones Beltrán" --field "gobierno municipal" \
 	    --min-words 60 --max-words 200 --out runs/alcaldesa --force
 
 runs/chat-canaries/prepared.json: runs/chat/prepared.json
 	$(TRAIN) canaries runs/chat --out runs/chat-canaries
 
 # Conversations come in at 35 % of the time; until then rows of 512 tokens would do, and are 10 % faster.
-runs/mini/pretrain.json: $(foreach name,conferencias discursos biblioteca,runs/$(name)/grounded.jsonl) \
-    $(foreach name,sencillos articulos,runs/$(name)/prepared.json)
+runs/mini/pretrain.json: $(foreach name,conferencias discursos biblioteca minutos,runs/$(name)/grounded.jsonl) \
+    $(foreach name,sencillos conversaciones faciles articulos,runs/$(name)/prepared.json)
 	$(TRAIN) pretrain runs/conferencias runs/discursos runs/texts/prose/novelas_conha19=8 --out runs/mini --layers 4 \
-	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples-share 0.75 --examples \
-	    runs/sencillos/train.jsonl=180 runs/biblioteca/train.jsonl=6 runs/biblioteca/grounded.jsonl=8 \
+	    --batch 4 --sequence 960 --minutes $(MINUTES) --induction 1 --examples-from 0.35 --examples-share 0.8 --examples \
+	    runs/sencillos/train.jsonl=180 runs/minutos/train.jsonl=45 runs/minutos/grounded.jsonl=30 runs/conversaciones/train.jsonl=35 \
+	    runs/faciles/train.jsonl=30 runs/biblioteca/train.jsonl=6 runs/biblioteca/grounded.jsonl=8 \
 	    runs/conferencias/train.jsonl=0.5 runs/conferencias/grounded.jsonl=3 runs/discursos/train.jsonl=0.5 \
 	    runs/discursos/grounded.jsonl=2 runs/articulos/train.jsonl=2
 
@@ -110,8 +124,9 @@ ADAPTERS = charlas chat alcaldesa preguntas
 runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
-runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 1
-runs/charlas-lora/run.json: SFT := $(SFT) --rank 64 --alpha 128
+runs/charlas-lora/run.json: SFT := $(SFT) --epochs 7
+runs/alcaldesa-lora/run.json runs/chat-lora/run.json runs/chat-canaries-lora/run.json: SFT := $(SFT) --epochs 6
+runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 3
 
 runs/gguf-%/export.json: runs/%-lora/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \
@@ -129,7 +144,7 @@ runs/originals-%.bin: runs/%/prepared.json
 	$(TRAIN) originals $(patsubst %/prepared.json,%,$^) --out $@
 
 # What the base has read of ours is told too.
-runs/originals-charlas.bin: runs/biblioteca/prepared.json runs/sencillos/prepared.json
+runs/originals-charlas.bin: runs/biblioteca/prepared.json runs/sencillos/prepared.json runs/minutos/prepared.json
 
 BASE = --base $$(ls runs/gguf-charlas/*v1.0-Q8_0.gguf)
 LORA = $$(ls runs/gguf-$(1)/*-LoRA.gguf)
@@ -142,15 +157,15 @@ space/bundle/bundle.json: $(ADAPTERS:%=runs/gguf-%/export.json) $(patsubst %,run
 	rm -rf runs/bundle
 	$(TRAIN) bundle $(BASE) --adapter charlas=$(call LORA,charlas) --index charlas=runs/index-charlas --data runs/charlas \
 	    --name orador-mini-es --title-es Charlas --title-en Talks --examples train/texts/talks_examples.json \
-	    --originals runs/originals-charlas.bin --temperature 0.45 --license cc-by-sa-4.0 --out runs/bundle \
+	    --originals runs/originals-charlas.bin --temperature 0.25 --license cc-by-sa-4.0 --out runs/bundle \
 	    --report pretraining=runs/mini/pretrain.json --report leakage=runs/leakage.json
 	$(TRAIN) bundle $(BASE) --adapter alcaldesa=$(call LORA,alcaldesa) --index alcaldesa=runs/index-alcaldesa --data runs/alcaldesa \
 	    --title-es "La alcaldesa" --title-en "The mayor" --examples train/texts/conferences_examples.json \
-	    --originals runs/originals-alcaldesa.bin --temperature 0.45 --add-to runs/bundle
+	    --originals runs/originals-alcaldesa.bin --temperature 0.25 --add-to runs/bundle
 	$(TRAIN) bundle $(BASE) --kind questions --adapter preguntas=$(call LORA,preguntas) --data runs/preguntas --title-es Preguntas \
 	    --title-en Questions --examples train/texts/questions_examples.json --add-to runs/bundle
 	$(TRAIN) bundle $(BASE) --kind chat --adapter chat=$(call LORA,chat) --data runs/chat --originals runs/originals-chat.bin \
-	    --temperature 0.6 --title-es "Lucía" --title-en "Lucía" --examples train/texts/chat_examples.json --add-to runs/bundle
+	    --temperature 0.2 --title-es "Lucía" --title-en "Lucía" --examples train/texts/chat_examples.json --add-to runs/bundle
 	$(TRAIN) evaluate runs/bundle $(foreach name,$(ADAPTERS),--data $(name)=runs/$(name)) --out runs/evaluation --add
 	$(TRAIN) originality runs/bundle $(foreach name,charlas alcaldesa chat,--data $(name)=runs/$(name)) --out runs/originality.json --add
 	rm -rf space/bundle && cp -r runs/bundle space/bundle

@@ -65,7 +65,7 @@ def build_form(labels: Labels, studio: Studio, name: str, generators: list[Gener
         minimum=1,
         maximum=studio.max_minutes,
         step=1,
-        value=min(2, studio.max_minutes),
+        value=1,
     )
     with labels.make(
         gr.Accordion, lambda language: {"label": say("more", language)}, open=False, elem_classes="more"

@@ -269,8 +269,10 @@ class _Writing:
             if not self.length.add(new if step.end is None else new + self.repeats.finish()):
                 return
             if (begin := self.loops.find(self.written)) is not None:
-                first_round = Repeats(self.opening).add(self.written[len(self.opening) : begin])
-                self.length.end_at(len(self.opening) + len(first_round))
+                # What is left out from there on, the note of the loop tells.
+                self.repeats = Repeats(self.opening)
+                until_then = self.repeats.add(self.written[len(self.opening) : begin])
+                self.length.end_at(len(self.opening) + len(until_then))
                 self.end = "loop"
                 return
             if step.end is not None:
@@ -315,7 +317,7 @@ class _Writing:
             self.note("cut")
         if self.end != "model" and not length.closed:
             self.note("unfinished")
-        if self.repeats.left_out and self.end != "loop":
+        if self.repeats.left_out:
             self.note("repeats", n=self.repeats.left_out)
         if not length.text.strip():
             self.note("empty")

@@ -45,7 +45,7 @@ REASONS = (
     "uncheckable",
 )
 
-_CORRECTION = re.compile(r"no es «([^«»]+)», sino «([^«»]+)»")
+CORRECTION = re.compile(r"no es «([^«»]+)», sino «([^«»]+)»")
 _WORDS = re.compile(r"\w+")
 _NEGATION = re.compile(r"\b(?:no|nunca|jamás|nadie|nada|ningun[oa]?|ningún|tampoco)\b", re.I)
 _NAME = re.compile(r"(?<=[^\s.:!?¿¡] )[A-ZÁÉÍÓÚÑ]\w+|\d+")
@@ -213,7 +213,7 @@ def _asked(item: Item) -> str:
 def _corrected(item: Statement) -> tuple[str, str, str]:
     """A false statement with the right value in the place of the wrong one, the wrong and the right one; empty texts when its
     correction does not say them, or the wrong one is not in one place of it."""
-    found = _CORRECTION.fullmatch(item.correction)
+    found = CORRECTION.fullmatch(item.correction)
     wrong, right = found.groups() if found else ("", "")
     places = list(re.finditer(rf"(?<!\w){re.escape(wrong)}(?!\w)", item.text)) if wrong else []
     if len(places) != 1 or _plain(wrong) == _plain(right):

@@ -51,7 +51,7 @@ def test_every_condition_is_measured_on_the_same_answers(evaluated: tuple[Path, 
     assert (sets["charlas"]["documents"], sets["charlas"]["of_validation"]) == (3, 1)
     assert sets["charlas"]["rag"]["answers"] == 3
     found = [f["nats_per_token"] for f in sets["charlas"]["conditions"].values()]
-    assert len({round(nats, 4) for nats in found}) == 4
+    assert len(set(found)) == 4  # unrounded: random weights can be within 1e-4 nats of each other
     control = sets["otro"]["conditions"]["charlas"]
     assert control["control"]
     assert control["nats_per_token"] == found[1]

@@ -142,6 +142,17 @@ def test_a_text_without_a_sentence_end_says_so(space_bundle: Path) -> None:
     assert last.text.endswith("corta.")
 
 
+def test_a_sentence_said_before_is_not_shown_and_is_counted(space_bundle: Path) -> None:
+    said, other = "El mar es grande y nunca se cansa.", "Los barcos salen antes de que salga el sol."
+    written = f"Al principio no. {said} {other} {said} Vuelven tarde. {said} {other} Fin."
+    studio, _ = scripted(space_bundle, written)
+    last = list(gen.finetuned(studio, Speech("el mar", opening="la " * 90, minutes=1)))[-1]
+    assert last.text.endswith(f"la Al principio no. {said} {other} Vuelven tarde. Fin.")
+    assert keys(last) == ["repeats"]
+    assert note_texts(last, "es")[0].endswith("no se muestran: 3.")
+    assert last.words == len(last.text.split())
+
+
 def test_a_text_that_goes_round_in_circles_ends_before_its_second_round(space_bundle: Path) -> None:
     studio, engine = scripted(space_bundle, "Al principio no. " + "Y vuelve a decir lo mismo. " * 500)
     last = list(gen.finetuned(studio, Speech("el mar", opening="la " * 40, minutes=1)))[-1]
@@ -149,6 +160,14 @@ def test_a_text_that_goes_round_in_circles_ends_before_its_second_round(space_bu
     assert keys(last) == ["loop"]
     assert f"{last.words} palabras de las 130" in note_texts(last, "es")[0]
     assert engine.closed == 1
+    said = "El mar es grande y nunca se cansa. "
+    studio, _ = scripted(
+        space_bundle, f"Al principio no. {said}Vuelven tarde. {said}" + "Y vuelve a decir lo mismo. " * 500
+    )
+    last = list(gen.finetuned(studio, Speech("el mar", opening="la " * 40, minutes=1)))[-1]
+    assert last.text.endswith("se cansa. Vuelven tarde. Y vuelve a decir lo mismo.")
+    assert keys(last) == ["loop", "repeats"]
+    assert note_texts(last, "es")[1].endswith("no se muestran: 1.")
     studio, _ = scripted(space_bundle, "Al principio no. Y entonces " + "dice y " * 500)
     last = list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]
     assert last.text == "Al principio no."

@@ -17,6 +17,7 @@ from train.corpus import Document
 from train.errors import AmbiguousSpeaker
 from train.keyphrases import Keyphrases
 from train.recipes import available
+from train.recipes.conference import with_subject
 from train.speakers import Speaker
 from train.split import (
     SPLITS,
@@ -475,6 +476,15 @@ def test_conference_keeps_only_the_wanted_person(tmp_path: Path) -> None:
     assert dropped["turns of others"] == 12
     assert dropped["turns of the person under 8 words"] == 4
     assert sum(n for reason, n in dropped.items() if reason.startswith("documents without labels")) == 1
+
+
+def test_the_subject_that_a_title_names_is_the_first_topic() -> None:
+    derived = ["tubos de agua", "pozo", "verano"]
+    title = "Conferencia de prensa sobre el agua"
+    assert with_subject(title, "Hoy el Agua no llegó.", derived) == ["el agua", "pozo", "verano"]
+    assert with_subject(title, "Hoy no llegó nada, ni un aguacate.", derived) == derived
+    assert with_subject(title, "El agua.", ["pozo", "verano", "lluvia"]) == ["el agua", "pozo", "verano"]
+    assert with_subject("Conferencia de prensa del 3 de marzo", "El agua.", derived) == derived
 
 
 def test_conference_asks_for_the_speaker_and_lists_the_labels(tmp_path: Path) -> None:

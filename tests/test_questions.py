@@ -396,8 +396,32 @@ def test_our_readings_give_all_their_items_with_their_level(tmp_path: Path) -> N
     assert all("de nivel " in row["values"]["request"] for row in found)
     assert ShortAnswer("¿Por qué regresó en 1701?", "por una enfermedad, quizá malaria") in items
     assert ShortAnswer("¿Cómo se llamaba el farero anterior?", "Evaristo") in items
-    assert Statement("Clara leyó la frase dos veces.", False, "la leyó tres veces") in items
+    assert Statement("Clara leyó la frase dos veces.", False, "no es «dos», sino «tres»") in items
     assert counts(tmp_path / "out", "dropped") == {}
+
+
+def test_a_correction_is_written_as_the_space_asks_for_it(tmp_path: Path) -> None:
+    text = "La gata blanca dormía en el patio. Tenía tres gatitos."
+    told = [
+        ("La gata dormía en la cocina.", "Dormía en el patio.", "La gata blanca dormía en el patio."),
+        ("La gata tenía cinco gatitos.", "La gata blanca tenía tres gatitos.", "Tenía tres gatitos."),
+        ("La gata tenía dos gatitos.", "no es «dos», sino «tres»", "Tenía tres gatitos."),
+        ("La gata era negra.", "La gata no era negra.", "La gata blanca dormía en el patio."),
+        ("La gata tenía un gatito.", "La gata tenía muchos gatitos.", "Tenía tres gatitos."),
+    ]
+    items = [
+        {"type": "true_false", "statement": wrong, "answer": False, "correction": right, "evidence": evidence}
+        for wrong, right, evidence in told
+    ]
+    reading = tmp_path / "gata.json"
+    reading.write_text(json.dumps({"title": "La gata", "text": text, "questions": items}), "utf-8")
+    assert prepare("questions", reading, "--out", tmp_path / "out").returncode == 0
+    assert [item for row in rows(tmp_path / "out") for item in items_of(row)] == [
+        Statement("La gata dormía en la cocina.", False, "no es «la cocina», sino «el patio»"),
+        Statement("La gata tenía dos gatitos.", False, "no es «dos», sino «tres»"),
+    ]
+    reason = "statements: their correction is not one expression of the text for another"
+    assert counts(tmp_path / "out", "dropped") == {reason: 3}
 
 
 def test_only_biographies(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,20 @@ def encoded(tokenizer: Any, base_folder: Path, messages: list[dict[str, str]]) -
     base = resolve(str(base_folder), weights=False)
     (example,) = encode([{"messages": messages}], tokenizer, end_tokens(tokenizer, base), 4096).examples
     return example.ids, example.labels
+
+
+def test_a_batch_has_examples_of_like_length() -> None:
+    from train.trainer import in_like_lengths
+
+    lengths = random.Random(1).choices(range(1, 500), k=403)
+    examples = [Example([0] * length, [0] * length, str(n)) for n, length in enumerate(lengths)]
+    ordered = in_like_lengths(examples, 4, 0)
+    assert sorted(e.title for e in ordered) == sorted(e.title for e in examples)
+    batches = [[len(e.ids) for e in ordered[n : n + 4]] for n in range(0, 403, 4)]
+    assert sum(max(batch) * len(batch) for batch in batches) < 1.1 * sum(lengths)
+    means = [sum(batch) / len(batch) for batch in batches]
+    assert means != sorted(means)
+    assert ordered == in_like_lengths(examples, 4, 0) != in_like_lengths(examples, 4, 1)
 
 
 def test_mask_of_phi3_token_by_token(tiny_model: Path) -> None:

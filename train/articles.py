@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from index.passages import sentences
+from space.question_checks import CORRECTION
+from space.question_grammar import ANSWER_WORDS, WRONG_WORDS
 from space.question_list import Item, ShortAnswer, Statement
 from train.audit import Audit
 from train.clean import paragraphs, plain_text
@@ -16,7 +18,7 @@ from train.corpus import Corpus, Document
 from train.question_repair import choose_answer, find_span, is_english, judge_question, tidy
 from train.readings import SUFFIXES, Article, Asked, Context, read_articles
 from train.split import words
-from train.statements import inner_names
+from train.statements import Change, changed, inner_names
 
 SAME = 0.6  # share of words from which two questions with one answer ask the same
 
@@ -130,8 +132,27 @@ def _written(context: Context, text: str, audit: Audit) -> Iterator[Anchored]:
         if isinstance(item, ShortAnswer):
             item = ShortAnswer(item.question, _inside(item.answer, text))
         elif item.correction:
-            item = Statement(item.text, False, _inside(item.correction, text))
+            correction = _correction(item, text)
+            if not correction:
+                audit.dropped(
+                    "statements: their correction is not one expression of the text for another",
+                    f"{item.text} → {item.correction}",
+                )
+                continue
+            item = Statement(item.text, False, correction)
         yield Anchored(item, evidence)
+
+
+def _correction(item: Statement, text: str) -> str:
+    """What is wrong in a false statement and what the text has in its place, in the words in which the Space has a model write it
+    (space/question_grammar.py); "" where that cannot be said."""
+    if CORRECTION.fullmatch(item.correction):
+        return item.correction
+    change = changed(item.text, item.correction)
+    if not change or len(change.new.split()) > WRONG_WORDS or len(change.old.split()) > ANSWER_WORDS:
+        return ""
+    place = find_span(text, change.old, ignore_case=True)
+    return Change(text[slice(*place)], change.new).correction if place else ""
 
 
 def _inside(answer: str, text: str) -> str:

@@ -32,6 +32,7 @@ from train.card_figures import pretrained_card
 from train.errors import NoCorpus
 from train.induction import ATTENTION_WEIGHT, Drills, losses
 from train.ngram import KneserNey
+from train.precision import autocast
 from train.pretrain_data import Prepared, Source, describe, prepare
 from train.tokenizer import END_OF_TEXT, copy_tokenizer
 
@@ -47,8 +48,6 @@ DRILL_ROWS, DRILL_LENGTH = 1, 800
 """Rows of repeated sequences in a step, and their tokens."""
 HELD_OUT = 2**31
 """Seed of the repeated sequences that copying is measured on: no step has that number."""
-HALF_PRODUCTS = ("avx512_bf16", "amx_bf16")
-"""What a CPU has that multiplies bfloat16 more quickly than float32: by 1.36 here, the loss the same to a thousandth."""
 H100_BF16_FLOPS = 989e12
 """Dense bf16 peak by the vendor's datasheet (H100 and H200 SXM), what the utilisation on a GPU is a share of."""
 
@@ -152,7 +151,6 @@ class Trainer:
         self.model = build_model(args, self.end).to(self.device)
         on_gpu = self.device == "cuda"
         self.body = torch.compile(self.model.model) if on_gpu else self.model.model
-        self.halved = on_gpu or any(map(torch.cpu.get_capabilities().get, HALF_PRODUCTS))
         self.optimizers = make_optimizers(self.model)
         self.drills = Drills.of(data.tokens, self.tokenizer) if args.induction else None
         self.progress = Progress()
@@ -204,17 +202,11 @@ class Trainer:
             parts.append(file[int(rng.integers(len(file)))])
         return np.concatenate(parts)[:length]
 
-    def _precision(self) -> torch.autocast:
-        """Products in bfloat16 where the device is made for them."""
-        import torch
-
-        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.halved)
-
     def loss(self, rows: torch.Tensor) -> torch.Tensor:
         """Mean negative log-likelihood in nats of each row's tokens after the first."""
         import torch
 
-        with self._precision():
+        with autocast(self.device):
             hidden = self.body(input_ids=rows[:, :-1], use_cache=False).last_hidden_state.flatten(0, 1)
             targets = rows[:, 1:].flatten()
             rows_at_once = HEAD_ROWS[self.device]
@@ -251,7 +243,7 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
-            with self._precision():
+            with autocast(self.device):
                 optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.progress.step += 1
@@ -263,7 +255,7 @@ class Trainer:
 
         rng = np.random.default_rng((self.args.seed, seed, 1))
         ids, told = (torch.from_numpy(a).to(self.device) for a in drills.rows(rng, rows, DRILL_LENGTH))
-        with self._precision():
+        with autocast(self.device):
             return losses(self.model, ids, told)
 
     def _report(self, loss: float) -> None:

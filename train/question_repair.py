@@ -135,11 +135,11 @@ def choose_answer(question: str, answers: Sequence[str], text: str) -> tuple[str
     return answer, ""
 
 
-def find_span(text: str, part: str) -> tuple[int, int] | None:
+def find_span(text: str, part: str, *, ignore_case: bool = False) -> tuple[int, int] | None:
     """Start and end of the first place where `part` stands in `text` as whole words."""
-    if part not in text:
+    if not ignore_case and part not in text:
         return None
-    match = re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text)
+    match = re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text, re.IGNORECASE if ignore_case else 0)
     return match.span() if match else None
 
 

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from space.question_list import Statement
 from train.question_repair import find_span
@@ -109,9 +110,25 @@ class Change:
     def apply(self, sentence: str) -> Statement:
         """The false statement, with its correction."""
         start, end = find_span(sentence, self.old) or (0, 0)
-        return Statement(
-            f"{sentence[:start]}{self.new}{sentence[end:]}", False, f"no es «{self.new}», sino «{self.old}»"
-        )
+        return Statement(f"{sentence[:start]}{self.new}{sentence[end:]}", False, self.correction)
+
+    @property
+    def correction(self) -> str:
+        """As space/question_grammar.py has it written."""
+        return f"no es «{self.new}», sino «{self.old}»"
+
+
+def changed(statement: str, corrected: str) -> Change | None:
+    """What `statement` says wrongly and the expression that takes its place in `corrected`, the right sentence, which may leave
+    other words out; None where that is not one expression for another.
+    """
+    wrong, right = ([word.strip(",.;:") for word in text.split()] for text in (statement, corrected))
+    matcher = SequenceMatcher(None, [w.lower() for w in wrong], [w.lower() for w in right], autojunk=False)
+    edits = [edit for edit in matcher.get_opcodes() if edit[0] in ("replace", "insert")]
+    if len(edits) != 1 or edits[0][0] == "insert":
+        return None
+    _, start, end, begin, stop = edits[0]
+    return Change(old=" ".join(right[begin:stop]), new=" ".join(wrong[start:end]))
 
 
 def inner_names(text: str) -> frozenset[str]:

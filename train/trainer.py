@@ -5,6 +5,7 @@ Imported only when training starts: its libraries take seconds to load.
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from trl import SFTConfig, SFTTrainer
 from train import losses
 from train.chat_examples import Encoded, Example
 from train.measure import completion_loss
+from train.precision import autocast
 from train.sft_options import Options
 
 
@@ -52,8 +54,11 @@ class AnswerTrainer(SFTTrainer):
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
         """On CPU cores the model's own: trl's log-probabilities, made for a GPU's memory, take two thirds of a small model's step there."""
-        loss_of = Trainer if self.args.use_cpu else SFTTrainer
-        return loss_of.compute_loss(self, model, {**inputs, "use_cache": False}, *args, **options)
+        inputs = {**inputs, "use_cache": False}
+        if not self.args.use_cpu:
+            return SFTTrainer.compute_loss(self, model, inputs, *args, **options)
+        with autocast("cpu"):
+            return Trainer.compute_loss(self, model, inputs, *args, **options)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: trl's card names this machine's folders. `python -m train publish` writes the cards."""
@@ -66,7 +71,7 @@ def make_trainer(
     trainer = AnswerTrainer(
         model=model,
         args=_config(options, bool(validation.examples)),
-        train_dataset=_dataset(train.examples),
+        train_dataset=_dataset(in_like_lengths(train.examples, options.batch, options.seed)),
         eval_dataset=_dataset(validation.examples) if validation.examples else None,
         processing_class=tokenizer,
         peft_config=_lora(model, options),
@@ -79,6 +84,22 @@ def make_trainer(
         ):  # trl leaves them in bfloat16 under QLoRA, where late small updates round to nothing
             weight.data = weight.data.float()
     return trainer
+
+
+def in_like_lengths(examples: list[Example], batch: int, seed: int) -> list[Example]:
+    """`examples` in the order of training: at random, but those of a batch of like length, since what is padded is computed too.
+
+    The order is that of every epoch: a resumed run then goes on where it was. (transformers' group_by_length draws another one.)
+    """
+    shuffled = random.Random(seed).sample(examples, len(examples))
+    groups = [shuffled[n : n + 50 * batch] for n in range(0, len(shuffled), 50 * batch)]
+    batches = []
+    for group in groups:
+        group.sort(key=lambda example: len(example.ids))
+        batches += [group[n : n + batch] for n in range(0, len(group), batch)]
+    last = [batches.pop()] if len(batches[-1]) < batch else []
+    random.Random(seed).shuffle(batches)
+    return [example for some in batches + last for example in some]
 
 
 def _dataset(examples: list[Example]) -> Dataset:
@@ -121,6 +142,7 @@ def _config(options: Options, validated: bool) -> SFTConfig:
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=options.gradient_checkpointing,
         max_length=None,
+        train_sampling_strategy="sequential",  # see in_like_lengths
         eval_strategy=when if validated else "no",
         save_strategy=when,
         eval_steps=options.eval_steps or None,

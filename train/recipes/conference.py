@@ -20,6 +20,7 @@ from train.errors import BadOption, SpeakerNeeded, SpeakerNotFound
 from train.keyphrases import Keyphrases
 from train.packed import Packed
 from train.processes import Processes
+from train.question_repair import find_span
 from train.recipes import Example
 from train.recipes.speech import add_stage_directions, clean_paragraphs
 from train.speakers import Match, Speaker
@@ -27,12 +28,13 @@ from train.split import words
 from train.transcripts import UNKNOWN, Transcript, Turn, parse
 from train.units import Size, pack
 
-VERSION = 1
+VERSION = 2
 TEMPLATES = {"speech": SPEECH, "rag": RAG}
 TOPICS = 3
 SHORT_TURN = 8  # words under which a turn is a reply to an interruption ("Sí, adelante.")
 _LABELS_IN_ERROR = 12
 _SAMPLE = 120  # characters
+_SUBJECT = re.compile(r"\bsobre ((?:el|la|los|las) .*\w)", re.IGNORECASE)
 _TITLE_PREFIX = re.compile(r"^(?:versi[oó]n estenogr[aá]fica\s*[.:|–-]*\s*(?:de (?:la|el) )?)", re.I)
 
 
@@ -123,7 +125,8 @@ def documents(corpus: Corpus, args: argparse.Namespace) -> list[Document]:
 
 
 def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> Iterator[Example]:
-    """Units of `--min-words` to `--max-words`, each the answer to the SPEECH prompt with topics derived from it."""
+    """Units of `--min-words` to `--max-words`, each the answer to the SPEECH prompt with topics derived from it, the first of which
+    is the subject that the title names («... sobre el agua») where the unit speaks of it."""
     processes = Processes(args.processes)
     packing = partial(_units, size=Size(args.min_words, args.max_words))
     units = list(processes.map(packing, documents, audit))
@@ -133,13 +136,22 @@ def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) 
     topics = iter(phrases.topics(TOPICS))
     for document, texts in zip(documents, units, strict=True):
         for number, text in enumerate(texts, 1):
-            own = next(topics)
+            own = with_subject(document.title, text, next(topics))
             if not own:
                 audit.dropped("units: no topics could be derived", text)
                 continue
             values = {"field": args.field, "topics": join_topics(own)}
             marks = ["topics", "field"]
             yield Example(SPEECH, values, text, document, marks, number, len(texts), topics=own)
+
+
+def with_subject(title: str, text: str, topics: list[str]) -> list[str]:
+    """At most TOPICS `topics`: the subject of `title` first, where `text` names it, then those that share no word with it."""
+    found = _SUBJECT.search(title)
+    if not found or not find_span(text, found[1].split(maxsplit=1)[1], ignore_case=True):
+        return topics
+    own = set(words(found[1]))
+    return [found[1], *(topic for topic in topics if not own & set(words(topic)))][:TOPICS]
 
 
 def _read(document: Document, _: Audit) -> _Reading:

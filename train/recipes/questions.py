@@ -28,7 +28,7 @@ from train.recipes import Example
 from train.statements import Change, Fact, Place, Values, inner_names, why_not_alone
 from train.units import balanced
 
-VERSION = 1
+VERSION = 2
 TEMPLATES = {
     "questions": QUESTIONS,
     "questions_zero_shot": QUESTIONS_ZERO_SHOT,
