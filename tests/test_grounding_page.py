@@ -15,7 +15,7 @@ import pytest
 
 from tests.space_app import WAIT, running_app
 
-OPENING = "Uno es panadero. Yo tengo tres amigos desde la escuela. Yo tengo nueve amigos desde la escuela."
+OPENING = "Uno es panadero. Al final de la semana tenía tres amigos. Al final de la semana tenía nueve amigos."
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +54,7 @@ def ask(page: Any, topics: str, opening: str = "", threshold: str = "0.5") -> No
 
 
 def test_a_citation_leads_to_its_passage_and_is_not_copied(page: Any, tmp_path: Path) -> None:
-    ask(page, "los amigos, un banco del patio de la escuela", OPENING)
+    ask(page, "los amigos, un niño nuevo en la clase", OPENING)
     sentences = page.locator("#sheet-rag .sentence")
     cited = sentences.filter(has_text="tres amigos").locator(".cite")
     assert sentences.filter(has_text="nueve amigos").locator(".bare").count() == 1
@@ -68,7 +68,7 @@ def test_a_citation_leads_to_its_passage_and_is_not_copied(page: Any, tmp_path: 
     page.screenshot(path=tmp_path / "hover.png")
     cited.click()
     passage.wait_for(state="visible")
-    assert "Yo tengo tres amigos desde la escuela" in passage.inner_text()
+    assert "Al final de la semana tenía tres amigos" in passage.inner_text()
     page.wait_for_timeout(300)
     page.screenshot(path=tmp_path / "passage.png")
     page.locator("#sheet-rag").get_by_role("button", name="Copiar").click()

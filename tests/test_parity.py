@@ -56,7 +56,7 @@ def made(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             out=root / "run",
             max_steps=12,
             accumulation=1,
-            learning_rate=5e-3,
+            learning_rate=3e-4,  # of a stronger adapter twice the alpha changes hardly anything
         )
     )
     assert export(root, root / "gguf", "--merge", "--quantize", "F16,Q4_K_M") == 0

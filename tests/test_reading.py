@@ -42,9 +42,10 @@ def decoded(vocabulary: Vocabulary, tokens: Sequence[int]) -> bytes:
 
 
 def real_passages(number: int) -> list[str]:
-    """Of the embedded index, as prompts have them."""
+    """Of the embedded index, as prompts have them, the long ones: short ones are not kept."""
     lines = (EMBEDDED / "indexes" / "charlas" / "passages.jsonl").read_text(encoding="utf-8").splitlines()
-    return [" ".join(json.loads(line)["text"].split()) for line in lines[:number]]
+    texts = [" ".join(json.loads(line)["text"].split()) for line in lines]
+    return [text for text in texts if len(text.split()) > 40][:number]
 
 
 def test_the_passages_of_a_real_prompt_are_found(model: Model) -> None:

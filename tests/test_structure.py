@@ -62,10 +62,10 @@ def test_readme_tree_matches_the_files() -> None:
     assert block, "README.md has no tree between <!-- tree --> and the end of its code block"
     listed = {line.split()[0].rstrip("/") for line in block[1].splitlines() if line.strip()}
     tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     # top-level entries, and the modules of the three packages
-    present = {name.split("/")[0] for name in tracked if not name.startswith(".")}
+    present = {name.split("/")[0] for name in tracked if name and not name.startswith(".")}
     present |= {
         n
         for n in tracked
