@@ -15,7 +15,9 @@ import pytest
 
 from tests.space_app import WAIT, running_app
 
-OPENING = "Uno es panadero. Al final de la semana tenía tres amigos. Al final de la semana tenía nueve amigos."
+OPENING = (
+    "Uno es panadero. Al final de la semana tenía tres amigos. Al final de la semana tenía nueve amigos."
+)
 
 pytestmark = pytest.mark.browser
 
