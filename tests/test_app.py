@@ -50,7 +50,7 @@ def test_the_endpoints_are_the_documented_ones(client: Client) -> None:
 def test_a_text_streams_cumulatively_and_its_seed_repeats_it(client: Client) -> None:
     steps = list(client.submit("el mar, la paciencia", minutes=1, seed=5, api_name="/finetuned"))
     texts = [text for text, _ in steps]
-    assert len(set(texts)) > 3
+    assert len(set(texts)) > 2
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts[:-1]))
     text, details = steps[-1]
     assert details["phase"] == "done"
