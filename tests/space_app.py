@@ -37,6 +37,12 @@ def stop_at_first(page: Any, shown: str, stop: str) -> None:
     )
 
 
+def adjust(page: Any, label: str, value: str) -> None:
+    """Fills the last field with `label`. Gradio takes a value over some milliseconds later: a click before it sends the old one."""
+    page.get_by_label(label).last.fill(value)
+    page.wait_for_timeout(SETTLED)
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as one:

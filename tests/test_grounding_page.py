@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.space_app import WAIT, running_app
+from tests.space_app import WAIT, adjust, running_app
 
 OPENING = (
     "Uno es panadero. Al final de la semana tenía tres amigos. Al final de la semana tenía nueve amigos."
@@ -47,10 +47,10 @@ def page(browser: Any, app: str, request: pytest.FixtureRequest) -> Iterator[Any
 
 def ask(page: Any, topics: str, opening: str = "", threshold: str = "0.5") -> None:
     page.locator("#topics-rag textarea").fill(topics)
-    page.get_by_label("Duración en minutos").last.fill("1")
+    adjust(page, "Duración en minutos", "1")
     page.get_by_role("button", name="Más ajustes").last.click()
-    page.get_by_label("Relevancia mínima").last.fill(threshold)
-    page.get_by_label("Primera frase").last.fill(opening)
+    adjust(page, "Relevancia mínima", threshold)
+    adjust(page, "Primera frase", opening)
     page.locator("#write-rag").click()
     page.wait_for_selector("#sheet-rag .state.done")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
-from tests.space_app import SETTLED, WAIT, running_app, stop_at_first
+from tests.space_app import SETTLED, WAIT, adjust, running_app, stop_at_first
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +68,7 @@ def test_an_example_writes_a_speech_at_a_click(page: Any, tmp_path: Path) -> Non
 
 def test_the_text_appears_while_it_is_written_and_stop_keeps_it(page: Any) -> None:
     page.locator("#topics-finetuned textarea").fill("el mar")
-    page.get_by_label("Duración en minutos").last.fill("60")
+    adjust(page, "Duración en minutos", "60")
     stop_at_first(page, "#sheet-finetuned .paper p:not(.hollow)", "#stop-finetuned")
     page.locator("#write-finetuned").click()
     page.wait_for_selector("#sheet-finetuned .state.stopped")
@@ -100,7 +100,7 @@ def test_rag_shows_passages_and_then_a_text(page: Any, tmp_path: Path) -> None:
     page.get_by_role("tab").nth(1).click()
     page.locator("#topics-rag textarea").fill("la casa, el pueblo, el agua")
     page.get_by_role("button", name="Más ajustes").last.click()
-    page.get_by_label("Relevancia mínima").last.fill("0")
+    adjust(page, "Relevancia mínima", "0")
     page.locator("#write-rag").click()
     page.wait_for_selector("#sheet-rag .passage")
     _finished(page, "rag")
