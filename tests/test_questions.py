@@ -6,6 +6,7 @@ import argparse
 import json
 import random
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -319,17 +320,19 @@ def two_files(tmp_path: Path) -> Path:
 def test_two_versions_of_a_set_are_merged_and_counted(two_files: Path, tmp_path: Path) -> None:
     done = prepare("questions", two_files, "--out", tmp_path / "out", "--types", "short")
     assert done.returncode == 0, done.stderr
-    by_text = {row["values"]["text"]: row for row in rows(tmp_path / "out")}
-    assert items_of(by_text[FARO]) == [
+    by_text: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(tmp_path / "out"):
+        by_text[row["values"]["text"]].append(row)
+    assert {item for row in by_text[FARO] for item in items_of(row)} == {
         ShortAnswer("¿Cuándo se encendió el faro?", "1871"),
         ShortAnswer("¿Cuántos escalones tiene la torre?", "142"),
         ShortAnswer("¿Qué rompió la lámpara en 1904?", "un rayo"),
-    ]
-    prompt = by_text[FARO]["messages"][0]["content"]
+    }
+    (museum,) = by_text[MUSEO]
+    prompt = museum["messages"][0]["content"]
     assert (
-        prompt == f"Texto:\n{FARO}\n\nEscribe 3 preguntas de respuesta corta sobre el texto, con su solución."
+        prompt == f"Texto:\n{MUSEO}\n\nEscribe 1 pregunta de respuesta corta sobre el texto, con su solución."
     )
-    assert "Escribe 1 pregunta de respuesta corta sobre" in by_text[MUSEO]["messages"][0]["content"]
     assert counts(tmp_path / "out", "kept")["texts met again, only their new questions added"] == 2
     dropped = counts(tmp_path / "out", "dropped")
     assert dropped == {
@@ -339,11 +342,37 @@ def test_two_versions_of_a_set_are_merged_and_counted(two_files: Path, tmp_path:
     }
 
 
-def test_more_questions_than_asked_become_several_lists(two_files: Path, tmp_path: Path) -> None:
-    prepare("questions", two_files, "--out", tmp_path / "out", "--types", "short", "--max-questions", "2")
-    lists = [items_of(row) for row in rows(tmp_path / "out") if row["values"]["text"] == FARO]
-    assert [len(items) for items in lists] == [2, 1]
-    assert len({item for items in lists for item in items}) == 3
+def test_lists_are_of_every_length_in_the_order_of_the_text(tmp_path: Path) -> None:
+    texts = []
+    for k in range(8):
+        boats = [f"{k + 1}{n:02}" for n in range(12)]
+        text = " ".join(f"El barco número {boat} llevaba {10 + n} cajas." for n, boat in enumerate(boats))
+        asked = [
+            answered(f"¿Cuántas cajas llevaba el barco número {boat}?", str(10 + n))
+            for n, boat in enumerate(boats)
+        ]
+        texts.append((text, asked))
+    squad(tmp_path / "a.json", {"El puerto": texts})
+    prepare(
+        "questions",
+        tmp_path / "a.json",
+        "--out",
+        tmp_path / "out",
+        "--types",
+        "short",
+        "--max-questions",
+        "3",
+    )
+    lists: dict[str, list[list[int]]] = defaultdict(list)
+    for row in rows(tmp_path / "out"):
+        numbers = [int(item.answer) for item in items_of(row) if isinstance(item, ShortAnswer)]
+        assert row["values"]["request"].split()[0] == str(len(numbers))
+        lists[row["values"]["text"]].append(numbers)
+    assert {len(numbers) for of_text in lists.values() for numbers in of_text} == {1, 2, 3}
+    assert all(numbers == sorted(numbers) for of_text in lists.values() for numbers in of_text)
+    assert all(
+        sorted(n for numbers in of_text for n in numbers) == list(range(10, 22)) for of_text in lists.values()
+    )
 
 
 def test_statements_are_balanced_and_checkable_in_the_text(tmp_path: Path) -> None:
@@ -516,8 +545,10 @@ def test_squad_es_counts(tmp_path: Path) -> None:
             else:
                 assert (item.text in text) == item.true
     assert max(sum(len(m["content"]) for m in row["messages"]) for row in found) < 3000
-    first = next(row for row in found if row["values"]["text"].startswith("El Super Bowl 50 fue un partido"))
-    assert ShortAnswer("¿Quién ganó el Super Bowl 50?", "Denver Broncos") in items_of(first)
+    first = [row for row in found if row["values"]["text"].startswith("El Super Bowl 50 fue un partido")]
+    assert ShortAnswer("¿Quién ganó el Super Bowl 50?", "Denver Broncos") in [
+        i for row in first for i in items_of(row)
+    ]
 
 
 @pytest.mark.real_data

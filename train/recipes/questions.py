@@ -41,7 +41,12 @@ MAX_WORDS = 350  # of a text: with its questions it fits in 1,000 tokens
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--types", default=",".join(TYPES), help="short, truefalse or both (short,truefalse)")
-    parser.add_argument("--max-questions", type=int, default=5, help="most questions of one conversation")
+    parser.add_argument(
+        "--max-questions",
+        type=int,
+        default=5,
+        help="most questions of one conversation, which has 1 to this many",
+    )
     parser.add_argument("--only", choices=["biographies"], help="only articles about a person's life")
 
 
@@ -60,7 +65,7 @@ def documents(corpus: Corpus, args: argparse.Namespace) -> list[Document]:
 
 
 def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) -> list[Example]:
-    """One example per text and type: what the text has of that type, or several examples when over `--max-questions`."""
+    """The items of each text and type in lists of 1 to `--max-questions`, each list an example: visitors ask for any number."""
     types = _types(args)
     texts = [text for document in documents for text in _texts(document, audit)]
     lists: list[tuple[_Text, list[Anchored]]] = []
@@ -73,8 +78,9 @@ def examples(documents: list[Document], args: argparse.Namespace, audit: Audit) 
     for text in texts:
         audit.dropped("texts without a usable question", text.text, int(id(text) not in used))
     result = []
+    rng = random.Random(args.seed)
     for text, anchored in lists:
-        for chunk in _chunks(anchored, args.max_questions):
+        for chunk in _chunks(anchored, args.max_questions, rng):
             result.append(_example(text, chunk))
             for one in chunk:
                 audit.kept(_name(one))
@@ -169,10 +175,16 @@ def _changes(text: _Text, values: Values, rng: random.Random, audit: Audit) -> d
     return changes
 
 
-def _chunks(anchored: list[Anchored], most: int) -> list[list[Anchored]]:
-    """The items in the fewest lists of at most `most`, about equally long, each from all over the text."""
-    number = -(-len(anchored) // most)
-    return [anchored[start::number] for start in range(number)]
+def _chunks(anchored: list[Anchored], most: int, rng: random.Random) -> list[list[Anchored]]:
+    """The items in lists of 1 to `most`, every length as likely, each list from all over the text and in its order."""
+    left = list(range(len(anchored)))
+    rng.shuffle(left)
+    result = []
+    while left:
+        number = rng.randint(1, min(most, len(left)))
+        result.append([anchored[n] for n in sorted(left[:number])])
+        left = left[number:]
+    return result
 
 
 def _example(text: _Text, chunk: list[Anchored]) -> Example:
