@@ -362,6 +362,18 @@ def test_resumed_run_equals_an_uninterrupted_one(tiny_model: Path, prepared: Pat
         fine_tune(options(prepared, tiny_model, halted, **{**changed, "rank": 8}))
 
 
+def test_the_best_weights_are_kept_or_with_patience_0_the_last(
+    tiny_model: Path, prepared: Path, tmp_path: Path
+) -> None:
+    worse = {"max_steps": 5, "eval_steps": 1, "learning_rate": 30.0}  # far too high: the loss rises
+    best = fine_tune(options(prepared, tiny_model, tmp_path / "best", patience=1, **worse))
+    assert best["stopped_early"]
+    assert best["best_checkpoint"] == "checkpoint-1"
+    last = fine_tune(options(prepared, tiny_model, tmp_path / "last", patience=0, **worse))
+    assert (last["steps"], last["stopped_early"], last["best_checkpoint"]) == (5, False, None)
+    assert last["validation_loss"]["after"] > best["validation_loss"]["after"]
+
+
 def test_one_example_is_learned_and_4_bits_train(tiny_model: Path, tmp_path: Path) -> None:
     data = write_prepared(tmp_path / "data", [ANSWER] * 2, [ANSWER])
     learned = fine_tune(

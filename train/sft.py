@@ -184,9 +184,11 @@ def _train(inputs: Inputs, options: Options, begun: dict[str, Any]) -> dict[str,
     save_adapter(trainer.model, inputs.base, inputs.tokenizer, options.out / "adapter")
     keep_held_out(trainer.model, inputs, options.out)
     state = trainer.state
-    best = Path(state.best_model_checkpoint).name if state.best_model_checkpoint else None
+    best = (
+        Path(state.best_model_checkpoint).name if state.best_model_checkpoint and options.patience else None
+    )
     if before is not None and after is not None:
-        print(f"validation loss {before:.4f} before, {after:.4f} after ({best})")
+        print(f"validation loss {before:.4f} before, {after:.4f} after ({best or 'last step'})")
     return {
         "validation_loss": {"before": before, "after": after},
         "steps": state.global_step,

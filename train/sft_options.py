@@ -45,7 +45,10 @@ class Options:
     )
     gradient_checkpointing: bool = _option(True, "compute activations twice to save memory")
     eval_steps: int = _option(0, "validate and save every so many steps (0: every epoch)")
-    patience: int = _option(2, "stop after so many validations without improvement")
+    patience: int = _option(
+        2,
+        "stop after so many validations without improvement, and keep the best (0: go on to the end and keep the last)",
+    )
     seed: int = _option(0, "seed of initialization, order and dropout")
     resume: bool = _option(False, "continue the run in --out from its last checkpoint")
     dry_run: bool = _option(False, "print tokens, steps, estimated memory and time, and end")

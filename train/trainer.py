@@ -122,7 +122,7 @@ def _lora(model: Any, options: Options) -> LoraConfig:
 
 def _callbacks(options: Options, validated: bool) -> list[TrainerCallback]:
     files = LossFiles(options.out, options.out.name)
-    return [files, EarlyStoppingCallback(options.patience)] if validated else [files]
+    return [files, EarlyStoppingCallback(options.patience)] if validated and options.patience else [files]
 
 
 def _config(options: Options, validated: bool) -> SFTConfig:
@@ -148,7 +148,7 @@ def _config(options: Options, validated: bool) -> SFTConfig:
         eval_steps=options.eval_steps or None,
         save_steps=options.eval_steps or 500,
         save_total_limit=2,
-        load_best_model_at_end=validated,
+        load_best_model_at_end=validated and options.patience > 0,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         logging_steps=1,
