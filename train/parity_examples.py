@@ -18,7 +18,7 @@ from train.errors import NotPrepared
 from train.parity_texts import OWN
 
 HELD_OUT = "held_out.jsonl"
-MOST, BUDGET, LONGEST = 16, 4096, 1024
+MOST, BUDGET, LONGEST = 64, 4096, 1024
 """Conversations of a sample, their tokens together, and tokens of the longest: minutes for Phi-3-mini on two cores."""
 
 
