@@ -74,8 +74,8 @@ runs/conversaciones/prepared.json: $(wildcard train/texts/simple_chats/irene/*)
 runs/faciles/prepared.json: $(wildcard train/texts/plain_readings/*)
 	$(TRAIN) prepare questions train/texts/plain_readings --out runs/faciles --force
 
-runs/preguntas/prepared.json: $(wildcard train/texts/short_readings/*)
-	$(TRAIN) prepare questions train/texts/short_readings --out runs/preguntas --force
+runs/preguntas/prepared.json: $(wildcard train/texts/plain_questions/*)
+	$(TRAIN) prepare questions train/texts/plain_questions --out runs/preguntas --force
 
 runs/charlas/prepared.json: $(wildcard train/texts/plain_talks/*)
 	$(TRAIN) prepare speech train/texts/plain_talks --out runs/charlas --force
@@ -92,7 +92,7 @@ runs/sencillos/prepared.json: $(wildcard train/texts/plain_texts/*)
 	$(TRAIN) prepare speech train/texts/plain_texts --out runs/sencillos --force
 
 GROUNDED = 9000
-runs/charlas/grounded.jsonl: GROUNDED = 400
+runs/charlas/grounded.jsonl: GROUNDED = 1000
 runs/alcaldesa/grounded.jsonl: GROUNDED = 250
 
 runs/%/grounded.jsonl: runs/%/prepared.json
@@ -124,9 +124,10 @@ ADAPTERS = charlas chat alcaldesa preguntas
 runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
-runs/charlas-lora/run.json: SFT := $(SFT) --epochs 7
-runs/alcaldesa-lora/run.json runs/chat-lora/run.json runs/chat-canaries-lora/run.json: SFT := $(SFT) --epochs 6
+runs/charlas-lora/run.json: SFT := $(SFT) --epochs 4
 runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 3
+runs/alcaldesa-lora/run.json: SFT := $(SFT) --epochs 6
+runs/chat-lora/run.json runs/chat-canaries-lora/run.json: SFT := $(SFT) --epochs 8 --patience 0
 
 runs/gguf-%/export.json: runs/%-lora/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \
@@ -163,10 +164,10 @@ space/bundle/bundle.json: $(ADAPTERS:%=runs/gguf-%/export.json) $(patsubst %,run
 	    --title-es "La alcaldesa" --title-en "The mayor" --examples train/texts/conferences_examples.json \
 	    --originals runs/originals-alcaldesa.bin --temperature 0.25 --add-to runs/bundle
 	$(TRAIN) bundle $(BASE) --kind questions --adapter preguntas=$(call LORA,preguntas) --data runs/preguntas --title-es Preguntas \
-	    --title-en Questions --examples train/texts/questions_examples.json --add-to runs/bundle
+	    --title-en Questions --examples train/texts/questions_examples.json --temperature 0.2 --add-to runs/bundle
 	$(TRAIN) bundle $(BASE) --kind chat --adapter chat=$(call LORA,chat) --data runs/chat --originals runs/originals-chat.bin \
 	    --temperature 0.2 --title-es "Lucía" --title-en "Lucía" --examples train/texts/chat_examples.json --add-to runs/bundle
-	$(TRAIN) evaluate runs/bundle $(foreach name,$(ADAPTERS),--data $(name)=runs/$(name)) --out runs/evaluation --add
+	$(TRAIN) evaluate runs/bundle $(foreach name,$(ADAPTERS),--data $(name)=runs/$(name)) --limit 150 --out runs/evaluation --add
 	$(TRAIN) originality runs/bundle $(foreach name,charlas alcaldesa chat,--data $(name)=runs/$(name)) --out runs/originality.json --add
 	rm -rf space/bundle && cp -r runs/bundle space/bundle
 
