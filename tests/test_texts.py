@@ -27,6 +27,15 @@ def talks(name: str) -> list[Document]:
     return read_documents(TEXTS / name)
 
 
+def readings(folder: str) -> list[dict[str, Any]]:
+    return [r for path in sorted((TEXTS / folder).iterdir()) for r in json.loads(path.read_text("utf-8"))]
+
+
+def spoken(text: str) -> str:
+    """The words of a text alone."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
 def test_every_talk_says_who_speaks_about_what() -> None:
     every = [*talks("talks"), *talks("short_talks")]
     assert len(every) == 64 + 960
@@ -111,11 +120,11 @@ def test_plain_talks_say_the_same_plain_things_of_a_subject_many_times() -> None
         assert 85 <= len(text.split()) <= 135, title
         assert "gracias" in said[-1], title
         assert not re.search(r"\d", text), title
-        spoken = re.findall(r"\w+", text.lower())
-        spans = {tuple(spoken[n : n + 12]) for n in range(len(spoken) - 11)}
+        row_words = spoken(text).split()
+        spans = {tuple(row_words[n : n + 12]) for n in range(len(row_words) - 11)}
         assert not spans & seen, title
         seen |= spans
-        words.update(spoken)
+        words.update(row_words)
     subjects = Counter(row["topics"][0] for row in rows)
     assert len(subjects) == SUBJECTS
     assert 8 <= min(subjects.values()) <= max(subjects.values()) <= 32
@@ -132,16 +141,12 @@ def test_plain_talks_say_the_same_plain_things_of_a_subject_many_times() -> None
     ],
 )
 def test_readings_bear_out_their_questions(folder: str, number: int, each: int, true: set[int]) -> None:
-    readings = [
-        reading
-        for path in sorted((TEXTS / folder).iterdir())
-        for reading in json.loads(path.read_text("utf-8"))
-    ]
-    assert len(readings) == number
-    assert max(Counter(reading["title"] for reading in readings).values()) == 1
-    false = sum(item.get("answer") is False for reading in readings for item in reading["questions"])
+    found = readings(folder)
+    assert len(found) == number
+    assert max(Counter(reading["title"] for reading in found).values()) == 1
+    false = sum(item.get("answer") is False for reading in found for item in reading["questions"])
     assert 0.45 < false / (number * each) < 0.55
-    for reading in readings:
+    for reading in found:
         items = reading["questions"]
         assert [item["type"] for item in items] == ["short"] * each + ["true_false"] * each, reading["title"]
         assert sum(item["answer"] is True for item in items) in true, reading["title"]
@@ -152,25 +157,16 @@ def test_readings_bear_out_their_questions(folder: str, number: int, each: int, 
                 assert item["answer"].rstrip(".").lower() in item["evidence"].lower(), item
 
 
-def readings(folder: str) -> list[dict[str, Any]]:
-    return [r for path in sorted((TEXTS / folder).iterdir()) for r in json.loads(path.read_text("utf-8"))]
-
-
-def said(text: str) -> str:
-    """The words of a text alone."""
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
 def test_close_readings_ask_in_the_words_of_the_text() -> None:
     asked, elsewhere = 0, 0
     for reading in readings("close_readings"):
         for item in reading["questions"]:
             if item["type"] == "true_false":
-                assert said(item.get("correction", item["statement"])) in said(reading["text"]), item
+                assert spoken(item.get("correction", item["statement"])) in spoken(reading["text"]), item
                 continue
-            words = [word for word in said(item["question"]).split()[1:] if len(word) > 3]
+            words = [word for word in spoken(item["question"]).split()[1:] if len(word) > 3]
             asked += len(words)
-            elsewhere += sum(word not in said(item["evidence"]).split() for word in words)
+            elsewhere += sum(word not in spoken(item["evidence"]).split() for word in words)
     # Nine words in ten of a question stand in the sentence that answers it.
     assert elsewhere / asked < 0.1
 
@@ -181,13 +177,13 @@ def test_plain_questions_are_pieces_of_the_text() -> None:
         for item in reading["questions"]:
             assert item["evidence"] in " ".join(reading["text"].split()), item
             if item["type"] == "short":
-                asks, *rest = said(item["question"]).split()
+                asks, *rest = spoken(item["question"]).split()
                 assert asks in ("qué", "quién", "quiénes"), item
-                assert said(item["evidence"]).startswith(said(item["answer"])), item
-                assert " ".join(rest) in said(item["evidence"]), item
+                assert spoken(item["evidence"]).startswith(spoken(item["answer"])), item
+                assert " ".join(rest) in spoken(item["evidence"]), item
                 found["short"] += 1
             else:
-                assert said(item.get("correction", item["statement"])) in said(reading["text"]), item
+                assert spoken(item.get("correction", item["statement"])) in spoken(reading["text"]), item
                 found[item["answer"]] += 1
     assert found == QUESTIONS
 
@@ -230,10 +226,10 @@ def test_the_strangers_of_the_samples_say_what_was_not_learnt() -> None:
         for path in (TEXTS / "plain_chats").glob("*.txt")
         for line in path.read_text("utf-8").splitlines()
     ]
-    said = {" ".join(re.findall(r"\w+", line.partition("Visita: ")[2].lower())) for line in lines}
-    messages = [" ".join(re.findall(r"\w+", message.lower())) for visit in STRANGERS for message in visit]
-    assert "hola cómo estás" in said
-    assert sum(message in said for message in messages) / len(messages) < 0.25
+    learnt = {spoken(line.partition("Visita: ")[2]) for line in lines}
+    messages = [spoken(message) for visit in STRANGERS for message in visit]
+    assert "hola cómo estás" in learnt
+    assert sum(message in learnt for message in messages) / len(messages) < 0.25
 
 
 def test_plain_conferences_name_their_subject_in_every_turn() -> None:
