@@ -34,6 +34,8 @@ LEAST_ROOM = 64
 """Tokens that must be left for the answer; below that the prompt counts as too long."""
 
 TOKENS_PER_WORD = 2.0
+TURNS = 2
+"""How often a text that goes round in circles is taken back to where its second round begins, and goes on by other choices."""
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,12 @@ def _write(studio: Studio, order: _Order, asked: Request, frame: Frame) -> Itera
         deadline=studio.settings.deadline,
     )
     writing = _Writing(order, frame, studio.settings.deadline, _tracker(studio, order, frame))
-    with closing(engine.stream(request)) as steps:
-        yield from writing.frames(steps)
-        leave(steps)
+    asking: Request | None = request
+    while asking is not None:
+        with closing(engine.stream(asking)) as steps:
+            yield from writing.frames(steps)
+            leave(steps)
+        asking = writing.turn(asking)
     yield grounded(studio, writing.last(engine.context))
 
 
@@ -244,25 +249,31 @@ def _tracker(studio: Studio, order: _Order, frame: Frame) -> Tracker:
 
 
 class _Writing:
-    """Follows the steps of one request and says what the visitor should see."""
+    """Follows the steps of one text and says what the visitor should see."""
 
     def __init__(self, order: _Order, frame: Frame, deadline: float, tracker: Tracker) -> None:
+        self.order = order
         self.tracker = tracker
-        self.length = Length(order.opening, order.target)
-        self.loops = Loops(len(order.opening))
-        self.repeats = Repeats(order.opening)
-        self.opening = self.written = order.opening
         self.frame = frame
         self.deadline = deadline
+        self.begun = time.monotonic()
         self.pace = Pace()
-        self.end = "length"
         self.cached = False
+        self.turns = self.tokens = 0
+        self._begin(order.opening)
+
+    def _begin(self, opening: str) -> None:
+        self.length = Length(opening, self.order.target)
+        self.loops = Loops(len(opening))
+        self.repeats = Repeats(opening)
+        self.opening = self.written = opening
+        self.end = "length"
 
     def frames(self, steps: Iterator[Step]) -> Iterator[Frame]:
         shown = 0.0
         for step in steps:
             now = time.monotonic()
-            self.pace.step(step.written, now)
+            self.pace.step(self.tokens + step.written, now)
             self.cached = step.cached
             self.written += step.text
             new = self.repeats.add(step.text)
@@ -281,6 +292,24 @@ class _Writing:
             if now - shown >= FRAME_SECONDS:
                 shown = now
                 yield self.now("writing" if step.written else "reading", step)
+
+    def turn(self, request: Request) -> Request | None:
+        """What goes on from where a loop began; None where there is none, or it was so TURNS times before."""
+        if self.end != "loop" or self.turns == TURNS:
+            return None
+        self.length.cut_back()
+        left_out = self.repeats.left_out
+        self._begin(self.length.text if self.length.closed else self.order.opening)
+        self.repeats.left_out = left_out
+        self.turns += 1
+        self.tokens = self.pace.tokens
+        seed = (request.sampling.seed + 1) % (inputs.MAX_SEED + 1)
+        return replace(
+            request,
+            opening=self.opening,
+            sampling=replace(request.sampling, seed=seed),
+            deadline=max(0.0, self.deadline - (time.monotonic() - self.begun)),
+        )
 
     def now(self, phase: str, step: Step | None = None) -> Frame:
         return replace(
@@ -317,6 +346,8 @@ class _Writing:
             self.note("cut")
         if self.end != "model" and not length.closed:
             self.note("unfinished")
+        if self.turns:
+            self.note("turned", n=self.turns)
         if self.repeats.left_out:
             self.note("repeats", n=self.repeats.left_out)
         if not length.text.strip():

@@ -123,6 +123,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "El modelo empezó a repetirse y el texto acaba antes: {words} palabras de las {target} pedidas.",
         "The model began to repeat itself and the text ends before that: {words} words of the {target} asked for.",
     ),
+    "note.turned": (
+        "Veces que el texto empezó a dar vueltas, se borró la vuelta y siguió de otra manera: {n}.",
+        "Times that the text began to go round in circles, the round was deleted, and it went on otherwise: {n}.",
+    ),
     "note.repeats": (
         "Frases que el modelo repitió y no se muestran: {n}.",
         "Sentences that the model said again and that are not shown: {n}.",

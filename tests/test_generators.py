@@ -44,10 +44,10 @@ def studio(space_bundle: Path) -> Studio:
 
 
 class ScriptedEngine:
-    """An engine that writes a given text word by word and keeps the requests; `context` in words."""
+    """An engine that writes a given text word by word, after the first request `then`, and keeps the requests; `context` in words."""
 
-    def __init__(self, text: str, context: int = 8192) -> None:
-        self.words = [f" {word}" for word in text.split(" ")]
+    def __init__(self, text: str, context: int = 8192, then: str = "") -> None:
+        self.texts = [text, then or text]
         self.context = context
         self.requests: list[Request] = []
         self.closed = 0
@@ -64,12 +64,13 @@ class ScriptedEngine:
         return sum(len(message["content"].split()) for message in messages) + len(opening.split())
 
     def stream(self, request: Request) -> Generator[Step, None, None]:
+        words = [f" {word}" for word in self.texts[bool(self.requests)].split(" ")]
         self.requests.append(request)
         size = self.count(request.messages, request.opening)
         try:
-            for n, word in enumerate(self.words, 1):
+            for n, word in enumerate(words, 1):
                 yield Step(word, size, size, n)
-            yield Step("", size, size, len(self.words), "model")
+            yield Step("", size, size, len(words), "model")
         finally:
             self.closed += 1
 
@@ -153,7 +154,10 @@ def test_a_sentence_said_before_is_not_shown_and_is_counted(space_bundle: Path) 
     assert last.words == len(last.text.split())
 
 
-def test_a_text_that_goes_round_in_circles_ends_before_its_second_round(space_bundle: Path) -> None:
+def test_a_text_that_goes_round_in_circles_ends_before_its_second_round_where_it_does_not_turn(
+    space_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gen, "TURNS", 0)
     studio, engine = scripted(space_bundle, "Al principio no. " + "Y vuelve a decir lo mismo. " * 500)
     last = list(gen.finetuned(studio, Speech("el mar", opening="la " * 40, minutes=1)))[-1]
     assert last.text.endswith("la Al principio no. Y vuelve a decir lo mismo.")
@@ -173,7 +177,36 @@ def test_a_text_that_goes_round_in_circles_ends_before_its_second_round(space_bu
     assert last.text == "Al principio no."
     assert keys(last) == ["loop"]
     studio, _ = scripted(space_bundle, "dice y " * 500)
-    assert keys(list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]) == ["loop", "unfinished"]
+    assert keys(list(gen.finetuned(studio, Speech("el mar", minutes=1)))[-1]) == [
+        "loop",
+        "unfinished",
+    ]
+
+
+def test_a_text_that_goes_round_in_circles_is_taken_back_and_goes_on_otherwise(space_bundle: Path) -> None:
+    said, circle = "Al principio no, pero ya lo verán.", "Y vuelve a decir lo mismo. " * 500
+    studio, engine = scripted(space_bundle, f"{said} {said} {circle}", then="Otra cosa. Fin.")
+    last = list(gen.finetuned(studio, Speech("el mar", opening="La " * 80 + "mar.", minutes=1, seed=7)))[-1]
+    assert last.text.endswith(f"mar. {said} Y vuelve a decir lo mismo. Otra cosa. Fin.")
+    assert last.words == len(last.text.split())
+    assert keys(last) == ["turned", "repeats"]
+    assert note_texts(last, "es")[0].endswith("otra manera: 1.")
+    assert note_texts(last, "es")[1].endswith("no se muestran: 1.")
+    first, second = engine.requests
+    assert second.opening == last.text.removesuffix(" Otra cosa. Fin.")
+    assert (first.sampling.seed, second.sampling.seed) == (7, 8)
+    assert second.deadline < first.deadline
+    assert engine.closed == 2
+    read = 2 * len(said.split()) + 3 * 6 + 1  # the word after the third round tells that it is complete
+    assert last.tokens == read + 3
+
+
+def test_a_text_that_cannot_leave_its_circle_ends_there(space_bundle: Path) -> None:
+    studio, engine = scripted(space_bundle, "Dice y " + "dice y " * 500)
+    last = list(gen.finetuned(studio, Speech("el mar", opening="Hola.", minutes=1)))[-1]
+    assert keys(last) == ["loop", "turned"]
+    assert last.text == "Hola."
+    assert [request.opening for request in engine.requests] == ["Hola."] * (1 + gen.TURNS)
 
 
 def test_a_generator_without_adapter_says_so(studio: Studio) -> None:
