@@ -4,7 +4,8 @@
     loops.find("uno dos tres cuatro cinco " * 3)  # 26: where the second round begins
 
 A text that says the same words three times in a row says nothing more: it would go on until the length asked for is reached,
-on a machine that others are waiting for. `space/generators.py` ends it.
+on a machine that others are waiting for. `space/generators.py` takes it back to where
+the second round begins, and lets it go on otherwise.
 """
 
 from __future__ import annotations

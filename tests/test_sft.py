@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from space.prompts import SPEECH
 from tests.tiny import VOCABULARY, talk_paragraphs
@@ -344,17 +345,19 @@ def check_adapter_files(adapter: Path, base: Path) -> None:
     )
 
 
-def test_resumed_run_equals_an_uninterrupted_one(tiny_model: Path, prepared: Path, tmp_path: Path) -> None:
-    whole = fine_tune(
-        options(prepared, tiny_model, tmp_path / "whole", max_steps=0, epochs=2, eval_steps=1, dropout=0.0)
-    )
+@pytest.mark.parametrize("optimizer", ["adamw_torch", "muon"])
+def test_resumed_run_equals_an_uninterrupted_one(
+    optimizer: str, tiny_model: Path, prepared: Path, tmp_path: Path
+) -> None:
+    same = {"max_steps": 0, "epochs": 2, "eval_steps": 1, "dropout": 0.0, "optimizer": optimizer}
+    whole = fine_tune(options(prepared, tiny_model, tmp_path / "whole", **same))
     assert whole["steps"] == 4
     halted = tmp_path / "halted"
     shutil.copytree(tmp_path / "whole", halted)
     for checkpoint in (halted / "checkpoints").iterdir():
         if checkpoint.name != "checkpoint-3":
             shutil.rmtree(checkpoint)
-    changed = {"max_steps": 0, "epochs": 2, "eval_steps": 1, "dropout": 0.0, "resume": True}
+    changed = {**same, "resume": True}
     fine_tune(options(prepared, tiny_model, halted, **changed))
     first, second = adapter_weights(tmp_path / "whole"), adapter_weights(halted)
     assert all((first[name] - second[name]).abs().max() < 1e-6 for name in first)
@@ -372,6 +375,27 @@ def test_the_best_weights_are_kept_or_with_patience_0_the_last(
     last = fine_tune(options(prepared, tiny_model, tmp_path / "last", patience=0, **worse))
     assert (last["steps"], last["stopped_early"], last["best_checkpoint"]) == (5, False, None)
     assert last["validation_loss"]["after"] > best["validation_loss"]["after"]
+
+
+def test_one_example_is_learned_by_muon(tiny_model: Path, tmp_path: Path) -> None:
+    data = write_prepared(tmp_path / "data", [ANSWER] * 2, [ANSWER])
+    learned = fine_tune(
+        options(
+            data,
+            tiny_model,
+            tmp_path / "a",
+            max_steps=12,
+            accumulation=1,
+            learning_rate=2e-2,
+            rank=16,
+            optimizer="muon",
+        )
+    )
+    assert learned["optimizer"] == "muon"
+    assert learned["validation_loss"]["after"] < learned["validation_loss"]["before"] - 2
+    (state,) = tmp_path.glob("a/checkpoints/checkpoint-12/optimizer.pt")
+    kept = torch.load(state, weights_only=True)["state"].values()
+    assert {name for one in kept for name in one} == {"momentum"}
 
 
 def test_one_example_is_learned_and_4_bits_train(tiny_model: Path, tmp_path: Path) -> None:

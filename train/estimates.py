@@ -49,7 +49,7 @@ def _sft(_: argparse.Namespace, known: Known) -> Estimate:
     validations = plan.steps / every + 2  # before and after the training too
     tokens = plan.validation * known.corpus.text_tokens
     forward = validations * tokens * 2 * known.base.parameters / (known.machine.training[0] * EFFICIENCY)
-    saved = plan.adapter_parameters * (4 + (2 if "8bit" in options.optimizer_name() else 8))
+    saved = plan.adapter_parameters * (4 + options.optimizer_bytes())
     kept = 4 * plan.adapter_parameters + CHECKPOINTS * saved + (1 + CHECKPOINTS) * known.base.tokenizer
     return Estimate(
         LOADING + plan.seconds + forward,

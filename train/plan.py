@@ -121,7 +121,7 @@ def _memory(shape: Shape, options: Options, longest: int) -> int:
     """Weights, adapter with gradient and optimizer, and activations of a batch of the longest examples."""
     wide = 2 if options.dtype_name() == "bfloat16" else 4
     weights = shape.linear * (NF4_BYTES if options.qlora else wide) + shape.other * wide
-    adapter = shape.adapter * (4 + 4 + (2 if "8bit" in options.optimizer_name() else 8))
+    adapter = shape.adapter * (4 + 4 + options.optimizer_bytes())
     kept = shape.hidden * shape.layers
     inner = 2 * shape.layer_width * (1 if options.gradient_checkpointing else shape.layers)
     activations = options.batch * longest * (kept + inner) * wide

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+MUON = "muon"
+
 
 def _option(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
@@ -41,7 +43,8 @@ class Options:
         "auto", "float32, bfloat16 or float16 (auto: bfloat16 on a GPU that has it, float32 on a CPU)"
     )
     optimizer: str = _option(
-        "auto", "optimizer's name in transformers (auto: adamw_bnb_8bit on a GPU, else adamw_torch)"
+        "auto",
+        "optimizer's name in transformers, or muon (auto: adamw_bnb_8bit on a GPU, else adamw_torch)",
     )
     gradient_checkpointing: bool = _option(True, "compute activations twice to save memory")
     eval_steps: int = _option(0, "validate and save every so many steps (0: every epoch)")
@@ -64,12 +67,17 @@ class Options:
         return "float32"  # bfloat16 products are 30 times slower on a CPU without instructions for them
 
     def optimizer_name(self) -> str:
-        """The optimizer as transformers names it."""
+        """MUON (train/muon.py), or the optimizer as transformers names it."""
         if self.optimizer != "auto":
             return self.optimizer
         import torch
 
         return "adamw_bnb_8bit" if torch.cuda.is_available() else "adamw_torch"
+
+    def optimizer_bytes(self) -> int:
+        """Of the optimizer's state, per weight of the adapter: two averages (AdamW), in 8 bits, or one (Muon)."""
+        name = self.optimizer_name()
+        return 4 if name == MUON else 2 if "8bit" in name else 8
 
     def to_json(self) -> dict[str, Any]:
         """What run.json keeps: all but what is of this machine or of this call."""

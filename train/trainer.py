@@ -19,8 +19,9 @@ from trl import SFTConfig, SFTTrainer
 from train import losses
 from train.chat_examples import Encoded, Example
 from train.measure import completion_loss
+from train.muon import Muon
 from train.precision import autocast
-from train.sft_options import Options
+from train.sft_options import MUON, Options
 
 
 class LossFiles(TrainerCallback):
@@ -83,6 +84,9 @@ def make_trainer(
             weight.requires_grad
         ):  # trl leaves them in bfloat16 under QLoRA, where late small updates round to nothing
             weight.data = weight.data.float()
+    if options.optimizer_name() == MUON:
+        adapter = (weight for weight in trainer.model.parameters() if weight.requires_grad)
+        trainer.optimizer = Muon(adapter, lr=options.learning_rate)
     return trainer
 
 
@@ -136,7 +140,7 @@ def _config(options: Options, validated: bool) -> SFTConfig:
         gradient_accumulation_steps=options.accumulation,
         learning_rate=options.learning_rate,
         lr_scheduler_type="linear",
-        optim=options.optimizer_name(),
+        optim="adamw_torch" if options.optimizer_name() == MUON else options.optimizer_name(),
         bf16=dtype == "bfloat16",
         fp16=dtype == "float16",
         use_cpu=not torch.cuda.is_available(),
