@@ -4,7 +4,7 @@
     for frame in questions(studio, Ask(text, number=4, types="both")): print(len(frame.items), "of", frame.number)
 
 The form is held by a grammar (space/question_grammar.py), each item is checked against the text as soon as it is complete
-(space/question_checks.py). What does not pass is left out and asked for again, at most ROUNDS times a type, with the items kept as
+(space/question_checks.py). What does not pass is left out and asked for again, at most ROUNDS times a type, each time WARMER, with the items kept as
 the beginning of the answer. After that the places still free are filled with items that the text may not bear out, marked so;
 never with one that asks the same as another.
 """
@@ -47,7 +47,9 @@ from space.question_list import (
 from space.studio import Studio
 
 TECHNIQUES = ("questions", "questions_zero_shot", "questions_few_shot", "questions_system")
-ROUNDS = 2
+ROUNDS = 4
+WARMER, WARMEST = 0.25, 1.0
+"""What each further round adds to the temperature, and where that ends: a model that is sure would write again what did not pass."""
 ITEM_TOKENS = 64
 """Tokens that an item usually takes at most; so many are kept free for each, and three times as many may be written."""
 
@@ -215,12 +217,14 @@ class _Writing:
                 for true in (True, False)
             }
             grammar = statements(self.order.text, missing, least[True], least[False], first)
-        seed = (self.order.sampling.seed + attempt) % (inputs.MAX_SEED + 1)
+        sampling = self.order.sampling
+        warmer = min(sampling.temperature + WARMER * attempt, max(sampling.temperature, WARMEST))
+        seed = (sampling.seed + attempt) % (inputs.MAX_SEED + 1)
         return Request(
             messages=self.order.messages(kind),
             opening=format_questions(kept),
             adapter=self.order.adapter,
-            sampling=replace(self.order.sampling, seed=seed),
+            sampling=replace(sampling, seed=seed, temperature=warmer),
             max_tokens=missing * ITEM_TOKENS * 3,
             deadline=max(0.0, self.deadline - time.monotonic()),
             grammar=grammar,

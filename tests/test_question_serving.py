@@ -21,7 +21,7 @@ from space.question_exports import solution
 from space.question_frames import Ask, QuestionFrame
 from space.question_list import ShortAnswer, Statement, can_be_asked
 from space.question_view import note_texts, sheet, shown, status
-from space.questions import ROUNDS, questions
+from space.questions import ROUNDS, WARMER, WARMEST, questions
 from space.settings import Settings
 from space.studio import Studio
 from tests.question_bundle import PROMPTS, TEXT, with_questions
@@ -117,10 +117,12 @@ def test_what_does_not_pass_is_asked_for_again_after_what_was_kept(space_bundle:
     assert [asked.item.question for asked in last.items if isinstance(asked.item, ShortAnswer)] == [
         item.split("\n")[0] for item in (WHO, WHEN, LONG)
     ]
-    assert last.rounds == ROUNDS
+    assert last.rounds == 2
     assert last.dropped == {"duplicate": 1, "foreign": 2}
     assert [request.opening for request in engine.requests] == ["", numbered(WHO), numbered(WHO, WHEN)]
     assert [request.sampling.seed for request in engine.requests] == [7, 8, 9]
+    first, *warmer = [request.sampling.temperature for request in engine.requests]
+    assert warmer == [first + WARMER, min(first + 2 * WARMER, WARMEST)]
     assert len({str(request.messages) for request in engine.requests}) == 1
     assert "1 que repetían otra, 2 sobre algo que el texto no dice" in " ".join(note_texts(last, "es"))
 
@@ -128,13 +130,15 @@ def test_what_does_not_pass_is_asked_for_again_after_what_was_kept(space_bundle:
 def test_free_places_are_filled_with_marked_items_but_never_with_the_same_again(space_bundle: Path) -> None:
     answers = [
         numbered(WHO, FOREIGN, AGAIN),
-        numbered(AGAIN, AGAIN, first=2),
-        numbered(AGAIN, AGAIN, first=2),
+        *[numbered(AGAIN, AGAIN, first=2)] * ROUNDS,
     ]
-    last = run(space_bundle, answers, Ask(TEXT, 3, seed=7))[0][-1]
+    frames, engine = run(space_bundle, answers, Ask(TEXT, 3, seed=7))
+    last = frames[-1]
+    assert last.rounds == ROUNDS
+    assert engine.requests[-1].sampling.temperature == WARMEST
     assert [asked.doubt for asked in last.items] == ["", "foreign"]
     assert [note.key for note in last.notes] == ["questions_doubtful", "questions_missing"]
-    assert last.dropped == {"duplicate": 5}
+    assert last.dropped == {"duplicate": 1 + 2 * ROUNDS}
 
 
 SAID = (
@@ -190,7 +194,7 @@ def test_a_text_over_the_context_is_an_error_that_says_the_limit(space_bundle: P
         list(questions(studio, Ask("palabra y nada más. " * 200, 5)))
     shorter = "palabra y nada más. " * 200
     shorter = shorter[: caught.value.details["characters"]]
-    engine.answers = [numbered(WHO)] * 3
+    engine.answers = [numbered(WHO)] * (1 + ROUNDS)
     assert list(questions(studio, Ask(shorter, 5)))
     assert engine.requests
 
