@@ -44,7 +44,7 @@ demo-train: .venv/.develop
 DATA ?= ../shared/data
 MINUTES ?= 60
 TRAIN = $(BIN)/python -m train
-SFT = --batch 8 --accumulation 1 --learning-rate 1.5e-3 --rank 64 --alpha 128 --dropout 0 --no-gradient-checkpointing
+SFT = --batch 8 --accumulation 1 --optimizer muon --learning-rate 0.015 --rank 64 --alpha 128 --dropout 0 --no-gradient-checkpointing --patience 0
 
 bundle: .venv/.develop
 	$(MAKE) --no-print-directory space/bundle/bundle.json
@@ -124,10 +124,10 @@ ADAPTERS = charlas chat alcaldesa preguntas
 runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
-runs/charlas-lora/run.json: SFT := $(SFT) --epochs 4
-runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 3
+runs/charlas-lora/run.json: SFT := $(SFT) --epochs 7
+runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 4
 runs/alcaldesa-lora/run.json: SFT := $(SFT) --epochs 6
-runs/chat-lora/run.json runs/chat-canaries-lora/run.json: SFT := $(SFT) --epochs 8 --patience 0
+runs/chat-lora/run.json runs/chat-canaries-lora/run.json: SFT := $(SFT) --epochs 5
 
 runs/gguf-%/export.json: runs/%-lora/run.json
 	$(TRAIN) export --base runs/mini/model --adapter runs/$*-lora/adapter --adapter-name $* --out runs/gguf-$* \

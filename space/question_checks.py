@@ -14,7 +14,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from typing import Any
 
@@ -33,6 +34,9 @@ about the paragraph, and 2 % of questions about another text."""
 SUPPORTED = 0.75
 """Least share of a statement's words in its sentence (the names may be in the one before it)."""
 SAME_WORDS, ALIKE_WORDS, ALIKE_COSINE = 0.7, 0.4, 0.85
+BEGINNING, EXCHANGED = 2, 2
+"""Of a false statement that is corrected by comparing it with the text: the first words, which must be those of the sentence (with
+another subject it may be another sentence, gone wrong), and the most words that are exchanged for as many."""
 
 REASONS = (
     "duplicate",
@@ -81,6 +85,27 @@ class Source:
         if isinstance(item, ShortAnswer):
             return self._judge_answer(item)
         return self._judge_true(item.text) if item.true else self._judge_false(item)
+
+    def corrected(self, item: Statement) -> Statement:
+        """A false statement that differs from its sentence in one place, with what the text has there as its correction.
+
+        Else `item` itself: in more places or more words it may say the same otherwise.
+        """
+        best = self._nearest(item.text)
+        if item.true or best is None:
+            return item
+        said, stands = (list(_WORDS.finditer(text)) for text in (item.text, self.sentences[best]))
+        one, other = ([_plain(word[0]) for word in words] for words in (said, stands))
+        codes = SequenceMatcher(a=one, b=other, autojunk=False).get_opcodes()
+        changes = [places for change, *places in codes if change != "equal"]
+        if len(changes) != 1:
+            return item
+        begin, end, there, until = changes[0]
+        if begin < BEGINNING or not 0 < end - begin == until - there <= EXCHANGED:
+            return item
+        wrong = item.text[said[begin].start() : said[end - 1].end()]
+        right = self.sentences[best][stands[there].start() : stands[until - 1].end()]
+        return replace(item, correction=f"no es «{wrong}», sino «{right}»")
 
     def same(self, one: Item, other: Item) -> bool:
         """Whether two items of a type ask the same: nearly the same words, or many of them and the same meaning or answer."""

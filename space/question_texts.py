@@ -119,10 +119,6 @@ QUESTION_TEXTS: dict[str, tuple[str, str]] = {
         "Check it: no sentence of the text confirms it.",
     ),
     "doubt.not_false": ("Revísela: el texto parece confirmarlo.", "Check it: the text seems to confirm it."),
-    "doubt.uncheckable": (
-        "Revísela: la solución no dice qué está mal.",
-        "Check it: the solution does not say what is wrong.",
-    ),
     "note.questions_doubtful": (
         "{n} de las preguntas no se han podido confirmar con el texto: están marcadas. Revíselas antes de usarlas.",
         "{n} of the questions could not be confirmed by the text: they are marked. Check them before you use them.",

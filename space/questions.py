@@ -242,6 +242,9 @@ class _Writing:
     def _take(self, item: Item, kind: str, spare: list[Asked]) -> None:
         """Keeps a complete item that the text bears out and that asks something new."""
         verdict = self.source.judge(item)
+        if verdict.reason and isinstance(item, Statement):
+            item = self.source.corrected(item)
+            verdict = self.source.judge(item)
         if self._known(item, kind):
             spare.append(Asked(item, verdict.evidence, "duplicate"))
         elif verdict.reason:
@@ -250,12 +253,14 @@ class _Writing:
             self._keep(Asked(item, verdict.evidence))
 
     def _fill(self, kind: str, spare: list[Asked]) -> None:
-        """Moves items of `spare` to the free places: those that ask something new and keep true and false in balance."""
+        """Moves items of `spare` to the free places: those that ask something new and keep true and false in balance, and no
+        false statement whose correction is of words that it does not have."""
         number = self.order.wanted[kind]
         for asked in list(spare):
             same = sum(_solution(kept.item) == _solution(asked.item) for kept in self._kept(kind))
             one_sided = kind == "truefalse" and same >= number - number // 2
-            if self._missing(kind) and not one_sided and not self._known(asked.item, kind):
+            senseless = asked.doubt == "uncheckable"
+            if not (one_sided or senseless) and self._missing(kind) and not self._known(asked.item, kind):
                 spare.remove(asked)
                 self._keep(asked)
 

@@ -100,6 +100,27 @@ def test_statements_that_differ_in_one_value_are_the_same(source: Source) -> Non
     assert source.same(Statement(one, True), Statement(other, False, "no es «noventa», sino «cuarenta»"))
 
 
+@pytest.mark.parametrize(
+    ("said", "correction"),
+    [
+        ("El primer invierno vendían noventa kilos de pan por día.", "no es «noventa», sino «cuarenta»"),
+        ("Una crecida del arroyo tapó el pozo de barro en 1940.", "no es «pozo», sino «horno»"),
+        ("Una crecida del arroyo tapó el horno de barro en 1940.", ""),  # nothing is false
+        ("Una crecida del mar tapó el pozo de barro en 1940.", ""),  # two places
+        ("La vecina Salas abrió la panadería de la calle Ombú en 1931.", ""),  # another subject
+        ("Ramona nunca cobró el pan.", ""),  # shorter, not other
+        ("Los vecinos lo limpiaron en tres semanas largas.", ""),  # one word for two
+        ("Eusebio se fue.", ""),
+    ],
+)
+def test_a_false_statement_is_corrected_by_its_sentence(source: Source, said: str, correction: str) -> None:
+    item = Statement(said, False, "no es «sin», sino «con»")
+    corrected = source.corrected(item)
+    assert corrected == (Statement(said, False, correction) if correction else item)
+    assert bool(source.judge(corrected).reason) != bool(correction)
+    assert source.corrected(Statement(said, True)) == Statement(said, True)
+
+
 @pytest.mark.parametrize("text", ["", "¡!", "1", "Una sola frase sin punto"])
 def test_any_text_can_be_judged(text: str) -> None:
     for item in (

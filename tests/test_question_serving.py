@@ -159,6 +159,20 @@ def test_both_kinds_are_two_calls_that_share_the_text(space_bundle: Path) -> Non
     assert "2 afirmaciones verdaderas o falsas de nivel B1" in other
 
 
+def test_a_false_statement_gets_the_correction_that_fits_or_is_not_shown(space_bundle: Path) -> None:
+    other = "Una crecida del arroyo tapó el pozo de barro en 1940.\nFalso: no es «sin», sino «con»"
+    asked = run(space_bundle, [numbered(SAID[0], other)], Ask(TEXT, 2, "truefalse"))[0][-1].items
+    assert [one.doubt for one in asked] == ["", ""]
+    assert isinstance(asked[1].item, Statement)
+    assert asked[1].item.correction == "no es «pozo», sino «horno»"
+    true = "Los vecinos lo limpiaron en tres noches.\nFalso: no es «sin», sino «con»"
+    answers = [numbered(SAID[0], true), *[numbered(true, first=2)] * ROUNDS]
+    last = run(space_bundle, answers, Ask(TEXT, 2, "truefalse"))[0][-1]
+    assert len(last.items) == 1
+    assert last.dropped == {"uncheckable": 1 + ROUNDS}
+    assert [note.key for note in last.notes] == ["questions_missing"]
+
+
 @pytest.mark.parametrize("technique", PROMPTS)
 def test_only_the_trained_prompt_uses_the_adapter(space_bundle: Path, technique: str) -> None:
     _, engine = run(space_bundle, [numbered(WHO)], Ask(TEXT, 1, technique=technique))
