@@ -125,8 +125,8 @@ runs/%-lora/run.json: runs/mini/pretrain.json runs/%/prepared.json
 	$(TRAIN) sft --data runs/$* --base runs/mini/model --out runs/$*-lora $(SFT)
 
 runs/charlas-lora/run.json: SFT := $(SFT) --epochs 7
-runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 4
-runs/alcaldesa-lora/run.json: SFT := $(SFT) --epochs 6
+runs/preguntas-lora/run.json: SFT := $(SFT) --epochs 7
+runs/alcaldesa-lora/run.json: SFT := $(SFT) --epochs 4 --learning-rate 0.006
 runs/chat-lora/run.json runs/chat-canaries-lora/run.json: SFT := $(SFT) --epochs 5
 
 runs/gguf-%/export.json: runs/%-lora/run.json
