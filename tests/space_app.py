@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,13 @@ def adjust(page: Any, label: str, value: str) -> None:
     """Fills the last field with `label`. Gradio takes a value over some milliseconds later: a click before it sends the old one."""
     page.get_by_label(label).last.fill(value)
     page.wait_for_timeout(SETTLED)
+
+
+def cancel(jobs: Iterable[Any]) -> None:
+    """Cancels jobs of Gradio's client, which waits five seconds for an answer: a busy machine takes longer, and cancels all the same."""
+    for job in jobs:
+        with suppress(httpx.ReadTimeout):
+            job.cancel()
 
 
 def free_port() -> int:

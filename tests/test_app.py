@@ -17,7 +17,7 @@ import httpx
 import pytest
 from gradio_client import Client
 
-from tests.space_app import ROOT, app_environment, errors_in, running_app
+from tests.space_app import ROOT, app_environment, cancel, errors_in, running_app
 
 QUEUE = 6
 LONG: dict[str, Any] = {"topics": "el mar", "minutes": 10, "creativity": 1}
@@ -154,7 +154,7 @@ def test_a_cancelled_job_frees_its_place(client: Client) -> None:
     for text, _ in job:
         if text:
             break
-    job.cancel()
+    cancel([job])
     assert client.predict("mar", minutes=1, seed=1, api_name="/finetuned")[1]["phase"] == "done"
 
 

@@ -14,7 +14,7 @@ import pytest
 from gradio_client import Client
 
 from tests.chat_bundle import make_chat_bundle
-from tests.space_app import ROOT, WAIT, errors_in, running_app
+from tests.space_app import ROOT, WAIT, cancel, errors_in, running_app
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +128,7 @@ def test_stop_and_errors_lose_nothing(page: Any, app: str) -> None:
     page.wait_for_selector("#write-chat:not([disabled])")
     kept = page.locator("#chat .turn.them p").all_inner_texts()
     assert kept or page.locator("#message-chat textarea").input_value() == "espero"
-    for job in jobs:
-        job.cancel()
+    cancel(jobs)
     page.wait_for_timeout(300)
     page.locator("#message-chat textarea").fill("x" * 2001)
     page.locator("#write-chat").click()

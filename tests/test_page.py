@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
-from tests.space_app import SETTLED, WAIT, adjust, running_app, stop_at_first
+from tests.space_app import SETTLED, WAIT, adjust, cancel, running_app, stop_at_first
 
 pytestmark = pytest.mark.browser
 
@@ -119,8 +119,7 @@ def test_the_place_in_the_queue_is_shown(page: Any, app: str) -> None:
     page.wait_for_function("document.querySelector('#sheet-finetuned').innerText.includes('queue: ')")
     assert place.is_visible()
     page.locator("#stop-finetuned").click()
-    for job in jobs:
-        job.cancel()
+    cancel(jobs)
 
 
 def test_an_error_is_shown_and_the_page_goes_on(page: Any) -> None:
