@@ -2,7 +2,7 @@
 
 Method and coefficients: Keller Jordan, "Muon: An optimizer for hidden layers in neural networks" (2024). torch.optim.Muon
 always orthogonalises in bfloat16, which a CPU without such instructions does 40 times slower than float32; here the
-products are in autocast's precision where `step` is called inside one, else in float32. Used by `python -m train pretrain`.
+products are in autocast's precision where `step` is called inside one, else in float32. Used by `python -m train pretrain` and `sft --optimizer muon`.
 """
 
 from __future__ import annotations
