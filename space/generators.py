@@ -303,11 +303,10 @@ class _Writing:
         self.repeats.left_out = left_out
         self.turns += 1
         self.tokens = self.pace.tokens
-        seed = (request.sampling.seed + 1) % (inputs.MAX_SEED + 1)
         return replace(
             request,
             opening=self.opening,
-            sampling=replace(request.sampling, seed=seed),
+            sampling=replace(request.sampling, seed=inputs.later_seed(request.sampling.seed, 1)),
             deadline=max(0.0, self.deadline - (time.monotonic() - self.begun)),
         )
 

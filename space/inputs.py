@@ -104,6 +104,11 @@ def seed(value: object, field: str) -> int:
     return whole(value, field, 0, MAX_SEED)
 
 
+def later_seed(seed: int, by: int) -> int:
+    """The seed `by` places after `seed`; after the greatest comes 0."""
+    return (seed + by) % (MAX_SEED + 1)
+
+
 def temperature(creativity: float, usual: float) -> float:
     """Creativity 0..1 as a temperature: 0.3 of the bundle's `usual` at 0, `usual` at 0.5, 1.4 of it at 1."""
     low, high = 0.3, 1.4

@@ -219,12 +219,11 @@ class _Writing:
             grammar = statements(self.order.text, missing, least[True], least[False], first)
         sampling = self.order.sampling
         warmer = min(sampling.temperature + WARMER * attempt, max(sampling.temperature, WARMEST))
-        seed = (sampling.seed + attempt) % (inputs.MAX_SEED + 1)
         return Request(
             messages=self.order.messages(kind),
             opening=format_questions(kept),
             adapter=self.order.adapter,
-            sampling=replace(sampling, seed=seed, temperature=warmer),
+            sampling=replace(sampling, seed=inputs.later_seed(sampling.seed, attempt), temperature=warmer),
             max_tokens=missing * ITEM_TOKENS * 3,
             deadline=max(0.0, self.deadline - time.monotonic()),
             grammar=grammar,
